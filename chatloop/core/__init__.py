@@ -1,0 +1,1 @@
+"""Layer 1, the floor: types, settings, errors, files. Knows no network and no model."""

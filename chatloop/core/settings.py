@@ -1,0 +1,224 @@
+"""The one Settings: arguments, then environment, then config.toml, then defaults.
+
+Read once, in the entry point, by `load_settings`; nothing else looks at the environment.
+Unknown keys, unknown CHATLOOP_* variables and a missing named file are errors.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from chatloop.core.errors import SettingsError
+
+PREFIX = "CHATLOOP_"
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+
+
+def ollama_root(url: str) -> str:
+    """Normalise what people paste to the root address of an Ollama server.
+
+    Trims, adds `http://` and port 11434 where absent, drops a trailing `/api` or `/v1`, and
+    maps the listen-everywhere addresses to loopback.
+    """
+    url = url.strip().rstrip("/")
+    if "://" not in url:
+        host, _, path = url.partition("/")
+        port = "" if host.rpartition(":")[2].isdigit() else ":11434"
+        url = f"http://{host}{port}" + (f"/{path}" if path else "")
+    for suffix in ("/api", "/v1"):
+        url = url.removesuffix(suffix)
+    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//127.0.0.1").rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Every knob of the house. Each is listed in docs/reference/settings.md (a test compares)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    home: Path = Field(Path("."), description="Folder that holds data/, models/ and logs/.")
+    host: str = Field("127.0.0.1", description="Address that our own entry points bind to.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
+    ui_port: int = Field(7860, ge=1, le=65535, description="Port of the stand-alone UI.")
+    secret: SecretStr | None = Field(
+        None, description="Signs turn ids and makes pseudonyms; default: data/secret.key."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="Store of feedback and jobs; default: SQLite in data/chatloop.db.",
+    )
+
+    ollama_api_url: Annotated[str, BeforeValidator(ollama_root)] = Field(
+        "http://127.0.0.1:11434",
+        validation_alias=AliasChoices("OLLAMA_API_URL", "OLLAMA_HOST", "ollama_api_url"),
+        description="Root address of the Ollama server.",
+    )
+    llm: str = Field(
+        "auto", description="Model name, `auto` (first that can chat) or `none` (never ask one)."
+    )
+    llm_allow_cloud: bool = Field(
+        False, description="Allow Ollama models that run on somebody else's machine."
+    )
+    connect_timeout_s: Seconds | None = Field(
+        None, description="Limit to connect; default 0.5 on loopback, 2 elsewhere."
+    )
+    first_token_timeout_s: Seconds = Field(
+        10.0, description="Limit to the first token on a loaded model."
+    )
+    load_timeout_s: Seconds = Field(300.0, description="Limit for loading a model.")
+    gap_timeout_s: Seconds = Field(10.0, description="Limit between two pieces of an answer.")
+    total_timeout_s: Seconds = Field(60.0, description="Limit for a whole generated answer.")
+    llm_in_flight: int = Field(1, ge=1, le=256, description="Calls at once to one model.")
+    llm_waiting: int = Field(16, ge=0, le=10_000, description="Calls that may wait for a model.")
+    llm_wait_timeout_s: Seconds = Field(3.0, description="Longest wait for a free model.")
+    llm_probe_interval_s: Seconds = Field(5.0, description="How often the server is looked at.")
+    answer_max_tokens: int = Field(400, ge=16, le=8192, description="Longest generated answer.")
+
+    experiment: str = Field("default", description="Name that seeds the traffic split.")
+    ab_prob: Probability = Field(0.0, description="Share of units whose messages go to the LLM.")
+    explore: Probability = Field(
+        0.0, description="Share of sure local turns sent to the LLM all the same, by turn."
+    )
+    target_error: Probability = Field(
+        0.05, description="Largest wanted share of wrong answers among those given locally."
+    )
+
+    prompt_limit_chars: int = Field(2000, ge=1, le=100_000, description="Longest message.")
+    long_prompt_chars: int = Field(
+        800, ge=1, description="From this length a message is flagged as long."
+    )
+    low_confidence: Probability = Field(
+        0.35, description="Below this confidence a turn is flagged."
+    )
+
+    log_rotate_bytes: int = Field(
+        64_000_000, ge=10_000, description="Size at which the chat log is rotated."
+    )
+    log_keep_files: int = Field(20, ge=1, description="Rotated chat logs that are kept.")
+
+    seed: int = Field(7, ge=0, description="Seed of every random choice in data and training.")
+    regression_margin: Probability = Field(
+        0.01, description="Largest loss of test accuracy that a retrain may bring."
+    )
+    retrain_timeout_s: Seconds = Field(600.0, description="Limit for one retraining job.")
+    new_intent_examples: int = Field(
+        5, ge=1, description="Accepted examples that a proposed intent needs to join training."
+    )
+
+    @property
+    def data_dir(self) -> Path:
+        """Inputs, store and secret."""
+        return self.home / "data"
+
+    @property
+    def models_dir(self) -> Path:
+        """Releases and the pointer to the current one."""
+        return self.home / "models"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Telemetry and what is derived from it."""
+        return self.home / "logs"
+
+    @property
+    def chat_log(self) -> Path:
+        """The telemetry file: one JSON line a turn."""
+        return self.logs_dir / "chat_metrics.log"
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy address of the store."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'chatloop.db').resolve()}"
+
+    @property
+    def connect_limit_s(self) -> float:
+        """Seconds allowed to connect to the LLM server."""
+        if self.connect_timeout_s is not None:
+            return self.connect_timeout_s
+        near = any(h in self.ollama_api_url for h in ("//127.", "//localhost", "//[::1]"))
+        return 0.5 if near else 2.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment; no hidden .env file is read."""
+        return (init_settings, env_settings)
+
+
+def load_settings(*, config: Path | None = None, **arguments: Any) -> Settings:
+    """Build the Settings from arguments, environment and `config.toml` (or `config`).
+
+    Raises SettingsError with one line that names each wrong setting and what it may be.
+    """
+    values = _from_file(config)
+    _refuse_unknown_variables(os.environ)
+    in_environment = {name for name in Settings.model_fields if _variable(name) in os.environ}
+    values = {k: v for k, v in values.items() if k not in in_environment}
+    given = {k: v for k, v in arguments.items() if v is not None}
+    try:
+        return Settings(**{**values, **given})
+    except ValidationError as error:
+        raise SettingsError(_in_one_line(error)) from error
+
+
+def _variable(name: str) -> str:
+    aliases = {"ollama_api_url": "OLLAMA_API_URL", "database_url": "DATABASE_URL"}
+    return aliases.get(name, PREFIX + name.upper())
+
+
+def _from_file(config: Path | None) -> dict[str, Any]:
+    path = config or Path(os.environ.get(PREFIX + "CONFIG", "config.toml"))
+    named = config is not None or PREFIX + "CONFIG" in os.environ
+    if not path.exists():
+        if named:
+            raise SettingsError(f"{path}: this settings file does not exist")
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: not a readable TOML file ({error})") from error
+    for key in values:
+        if key not in Settings.model_fields:
+            raise SettingsError(f"{path}: unknown setting `{key}`{_nearest(key)}")
+    return values
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    for variable in environment:
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name != "config" and name not in Settings.model_fields:
+            raise SettingsError(f"{variable}: unknown setting{_nearest(name)}")
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
+    return f"; did you mean `{near[0]}`?" if near else "; see docs/reference/settings.md"
+
+
+def _in_one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_input=False, include_url=False)[:5]:
+        name = str(problem["loc"][0]) if problem["loc"] else "settings"
+        hint = _nearest(name) if problem["type"] == "extra_forbidden" else ""
+        parts.append(f"{name.lower()}: {problem['msg']}{hint}")
+    return "wrong setting: " + "; ".join(parts)

@@ -1,0 +1,1 @@
+"""Stage 1: rows to learn from. Seeds or an import in, `data/intents.csv` out."""

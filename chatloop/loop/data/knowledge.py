@@ -1,0 +1,133 @@
+"""Help pages, approved answers, golden phrases and the bot's own sentences: read and checked.
+
+Every reader raises DataError with file and line (or key), so that an editor's slip is found
+before it is served.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chatloop.core.errors import DataError
+from chatloop.core.types import OOS
+from chatloop.loop.data.rows import LABEL_FORM
+
+_HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
+_HIDDEN = re.compile(r"<!--.*?-->|[\u200b-\u200f\u2060\ufeff]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One section of a help page, understandable when quoted alone."""
+
+    page: str
+    title: str
+    heading: str
+    anchor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedAnswer:
+    """The words that the company stands behind for one intent; empty = not written yet."""
+
+    answer: str
+    page: str | None = None
+
+
+def read_pages(folder: Path) -> list[Passage]:
+    """Return the passages of all help pages in `folder`, in file and page order."""
+    files = sorted(folder.glob("*.md")) if folder.is_dir() else []
+    return [passage for file in files for passage in _passages(file)]
+
+
+def _passages(file: Path) -> list[Passage]:
+    head, body = _front_matter(file)
+    pieces = _HEADING.split(_HIDDEN.sub("", body))
+    passages = []
+    for heading, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        if text.strip():
+            anchor = re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
+            passages.append(Passage(file.stem, head["title"], heading, anchor, text.strip()))
+    if not passages:
+        raise DataError(f"{file}: a help page needs at least one `## Heading` with text below")
+    return passages
+
+
+def _front_matter(file: Path) -> tuple[dict[str, str], str]:
+    text = _read(file)
+    parts = re.split(r"^---\s*$", text, maxsplit=2, flags=re.MULTILINE)
+    head = _yaml(file, parts[1]) if len(parts) == 3 and not parts[0].strip() else None
+    if not isinstance(head, dict) or not head.get("title"):
+        raise DataError(f"{file}, line 1: a help page starts with `---`, `title: ...`, `---`")
+    return {str(k): str(v) for k, v in head.items()}, parts[2]
+
+
+def read_answers(file: Path) -> dict[str, ApprovedAnswer]:
+    """Return the approved answers by intent."""
+    raw = _yaml(file, _read(file))
+    entries = raw.get("answers") if isinstance(raw, dict) else None
+    if not isinstance(entries, dict):
+        raise DataError(f"{file}: expected `answers:` with one entry an intent")
+    return {str(intent): _answer(file, str(intent), entry) for intent, entry in entries.items()}
+
+
+def _answer(file: Path, intent: str, entry: Any) -> ApprovedAnswer:
+    if not LABEL_FORM.fullmatch(intent):
+        raise DataError(f"{file}, `{intent}`: an intent must look like `reset_password`")
+    if not isinstance(entry, dict) or set(entry) - {"answer", "page"}:
+        raise DataError(f"{file}, `{intent}`: expected `answer:` and, if you like, `page:`")
+    page = entry.get("page")
+    return ApprovedAnswer(str(entry.get("answer") or "").strip(), str(page) if page else None)
+
+
+def read_golden(file: Path) -> list[tuple[str, str]]:
+    """Return (text, intent) pairs that every release must get right; none when absent."""
+    if not file.exists():
+        return []
+    pairs = []
+    for number, cells in enumerate(csv.DictReader(_read(file).splitlines()), start=2):
+        text, intent = cells.get("text"), cells.get("intent")
+        if not text or not intent:
+            raise DataError(f"{file}, row {number}: expected the columns text,intent")
+        pairs.append((text, intent))
+    return pairs
+
+
+def read_messages(file: Path, language: str = "en") -> dict[str, str]:
+    """Return the sentences that the bot says by itself, by key."""
+    raw = _yaml(file, _read(file))
+    block = raw.get(language) if isinstance(raw, dict) else None
+    if not isinstance(block, dict):
+        raise DataError(f"{file}: expected a block `{language}:` of sentences")
+    return {str(key): str(text).strip() for key, text in block.items()}
+
+
+def unknown_labels(labels: Mapping[str, Any], known: set[str]) -> list[str]:
+    """Return labels that no training row has, in order."""
+    return [label for label in labels if label not in known and label != OOS]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror})") from error
+
+
+def _yaml(file: Path, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise DataError(f"{file}{where}: not valid YAML") from error

@@ -1,0 +1,60 @@
+"""Step 1: normalise the text, limit its length, give it an id and its people pseudonyms.
+
+It does not judge the text. Normalising happens once, here, so that every later step, the log and
+the training data see the same characters.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from dataclasses import dataclass
+
+from chatloop.core.ids import Pseudonyms, TurnIds
+from chatloop.core.types import Exchange, Incoming, Message
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85]")
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC without control characters and lone surrogates, ends trimmed.
+
+    Line breaks become `\\n`; everything printable stays as typed, in any script.
+    """
+    text = _LINE_ENDS.sub("\n", text)
+    text = _CONTROL.sub("", text)
+    return unicodedata.normalize("NFC", text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Turns what arrived into a Message. `limit_chars` applies after normalising."""
+
+    ids: TurnIds
+    pseudonyms: Pseudonyms
+    default_ab_prob: float
+    limit_chars: int
+
+    def __call__(self, incoming: Incoming) -> Message:
+        """Return the message with its signed id; text beyond the limit is cut.
+
+        The API refuses longer texts with 413 before this; the cut is the floor for other doors.
+        """
+        now = time.time()
+        return Message(
+            turn_id=self.ids.new(now),
+            text=normalise(incoming.prompt)[: self.limit_chars],
+            mode=incoming.mode,
+            ab_prob=self.default_ab_prob if incoming.ab_prob is None else incoming.ab_prob,
+            llm_model=incoming.llm_model,
+            user=self.pseudonyms.of("user", incoming.user_id),
+            session=self.pseudonyms.of("session", incoming.session_id),
+            history=tuple(self._exchange(e) for e in incoming.history),
+            received_at=now,
+            request_id=incoming.request_id,
+        )
+
+    def _exchange(self, exchange: Exchange) -> Exchange:
+        return Exchange(exchange.role, normalise(exchange.content)[: self.limit_chars])
