@@ -22,6 +22,9 @@ from chatloop.core.errors import ReleaseError
 VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 MANIFEST = "manifest.json"
 POINTER = "current.json"
+CERTIFICATE, GOLDEN = "certificate.json", "golden.json"
+"""Parts that both sides read: the threshold with its state, and the phrases tried at a load."""
+
 HISTORY_LENGTH = 10
 _MAX_PART_BYTES = 1 << 30
 
@@ -104,7 +107,7 @@ def write_release(models_dir: Path, parts: Mapping[str, bytes], version: str) ->
 def open_release(models_dir: Path, version: str, manifest_sha256: str | None = None) -> Release:
     """Open a release by name; raises ReleaseError when it is absent, malformed or changed."""
     if not VERSION.fullmatch(version):
-        raise ReleaseError(f"not a version name; `python -m chatloop models` lists them")
+        raise ReleaseError("not a version name; `python -m chatloop models` lists them")
     path = models_dir / "releases" / version
     if not path.is_dir() or path.is_symlink():
         raise ReleaseError(f"release {version} is not there; `python -m chatloop models` lists all")

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True
     )
 
-    home: Path = Field(Path("."), description="Folder that holds data/, models/ and logs/.")
+    home: Path = Field(Path(), description="Folder that holds data/, models/ and logs/.")
     host: str = Field("127.0.0.1", description="Address that our own entry points bind to.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
     ui_port: int = Field(7860, ge=1, le=65535, description="Port of the stand-alone UI.")
@@ -153,11 +153,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library names the arguments
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment; no hidden .env file is read."""
         return (init_settings, env_settings)

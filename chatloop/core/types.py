@@ -88,7 +88,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message after `receive`: normalised text, signed id, pseudonyms for the ids."""
+    """A message after `receive`: normalised text, pseudonyms for the ids."""
 
     turn_id: str
     text: str
@@ -98,7 +98,6 @@ class Message:
     user: str | None
     session: str | None
     history: tuple[Exchange, ...]
-    received_at: float
     request_id: str
 
     @property

@@ -103,9 +103,7 @@ class Scorer:
         for i in ids:
             counts[i] = counts.get(i, 0) + 1
         idf = self._idf
-        values = [
-            idf[i] if n == 1 else (1.0 + math.log(n)) * idf[i] for i, n in counts.items()
-        ]
+        values = [idf[i] if n == 1 else (1.0 + math.log(n)) * idf[i] for i, n in counts.items()]
         scale = 1.0 / math.sqrt(math.fsum(v * v for v in values))
         return list(counts), np.array(values, dtype=np.float32) * np.float32(scale)
 
@@ -114,7 +112,8 @@ class Scorer:
         get = self._word.vocabulary.get
         ids = []
         for n in range(self._word.ngram_min, self._word.ngram_max + 1):
-            grams = words if n == 1 else map(" ".join, zip(*(words[k:] for k in range(n))))
+            shifted = (words[k:] for k in range(n))
+            grams = words if n == 1 else map(" ".join, zip(*shifted, strict=False))
             ids += [i for gram in grams if (i := get(gram)) is not None]
         return ids
 

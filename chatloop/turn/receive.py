@@ -1,4 +1,4 @@
-"""Step 1: normalise the text, limit its length, give it an id and its people pseudonyms.
+"""Step 1: normalise the text, limit its length, give the people in it pseudonyms.
 
 It does not judge the text. Normalising happens once, here, so that every later step, the log and
 the training data see the same characters.
@@ -7,11 +7,10 @@ the training data see the same characters.
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 from dataclasses import dataclass
 
-from chatloop.core.ids import Pseudonyms, TurnIds
+from chatloop.core.ids import Pseudonyms
 from chatloop.core.types import Exchange, Incoming, Message
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\ud800-\udfff]")
@@ -21,7 +20,7 @@ _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85]")
 def normalise(text: str) -> str:
     """Return `text` in NFC without control characters and lone surrogates, ends trimmed.
 
-    Line breaks become `\\n`; everything printable stays as typed, in any script.
+    Line breaks become newlines; everything printable stays as typed, in any script.
     """
     text = _LINE_ENDS.sub("\n", text)
     text = _CONTROL.sub("", text)
@@ -32,19 +31,17 @@ def normalise(text: str) -> str:
 class Receive:
     """Turns what arrived into a Message. `limit_chars` applies after normalising."""
 
-    ids: TurnIds
     pseudonyms: Pseudonyms
     default_ab_prob: float
     limit_chars: int
 
-    def __call__(self, incoming: Incoming) -> Message:
-        """Return the message with its signed id; text beyond the limit is cut.
+    def __call__(self, incoming: Incoming, turn_id: str) -> Message:
+        """Return the message; text beyond the limit is cut.
 
         The API refuses longer texts with 413 before this; the cut is the floor for other doors.
         """
-        now = time.time()
         return Message(
-            turn_id=self.ids.new(now),
+            turn_id=turn_id,
             text=normalise(incoming.prompt)[: self.limit_chars],
             mode=incoming.mode,
             ab_prob=self.default_ab_prob if incoming.ab_prob is None else incoming.ab_prob,
@@ -52,7 +49,6 @@ class Receive:
             user=self.pseudonyms.of("user", incoming.user_id),
             session=self.pseudonyms.of("session", incoming.session_id),
             history=tuple(self._exchange(e) for e in incoming.history),
-            received_at=now,
             request_id=incoming.request_id,
         )
 

@@ -51,6 +51,20 @@ class LlmStatus:
     waiting: int = 0
 
 
+class OutputGuard(Protocol):
+    """Lets generated text through piece by piece, with what must not be shown taken out."""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece in; return what may be shown now."""
+
+    def finish(self) -> str:
+        """Return what was still held, at the end."""
+
+    @property
+    def text(self) -> str:
+        """All that was let through."""
+
+
 class LanguageModel(Protocol):
     """A language model that can be asked."""
 

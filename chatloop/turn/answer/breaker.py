@@ -62,7 +62,9 @@ class Breaker:
         self._limits = limits or BreakerLimits()
         self._clock = clock
         self._reason: OpenedOn | None = None
-        self._reset()
+        self._unreachable = self._silent = 0
+        self._calls: deque[tuple[float, bool]] = deque()
+        self._pause_s, self._opened_at, self._on_trial = self._limits.open_s, 0.0, False
 
     @property
     def state(self) -> BreakerState:
@@ -81,8 +83,7 @@ class Breaker:
         return self._reason is None
 
     def record(self, outcome: Outcome) -> None:
-        """Count how a customer's call ended; late results of calls begun before it opened do not
-        count."""
+        """Count how a customer's call ended; while open, late results of earlier calls do not."""
         if self._reason is not None:
             return
         self._calls.append((self._clock(), outcome is not Outcome.SUCCESS))
@@ -99,8 +100,10 @@ class Breaker:
         self._open(OpenedOn.LOAD_FAILED)
 
     def server_answered(self) -> None:
-        """GET /api/version succeeded: closes what opened on absence, at once, and what opened on
-        a failure rate, once the pause is over."""
+        """Note a good GET /api/version: it closes what opened on absence at once.
+
+        It also closes what opened on a failure rate, but only once the pause is over.
+        """
         rate = self._reason is OpenedOn.FAILURE_RATE and self._pause_is_over()
         if rate or self._reason is OpenedOn.UNREACHABLE:
             self._reset()
@@ -144,8 +147,8 @@ class Breaker:
     def _reset(self) -> None:
         self._reason = None
         self._unreachable = self._silent = 0
-        self._calls: deque[tuple[float, bool]] = deque()
-        self._pause_s, self._opened_at, self._on_trial = self._limits.open_s, 0.0, False
+        self._calls.clear()
+        self._pause_s, self._on_trial = self._limits.open_s, False
 
     def _pause_is_over(self) -> bool:
         return self._clock() - self._opened_at >= self._pause_s

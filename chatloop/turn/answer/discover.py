@@ -17,7 +17,9 @@ AUTO = "auto"
 FIRST_MODEL = "llama3.2"
 """The model that a person without one is told to pull."""
 
-EMBEDDING_FAMILIES = frozenset({"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "xlm-roberta"})
+EMBEDDING_FAMILIES = frozenset(
+    {"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "xlm-roberta"}
+)
 EMBEDDING_NAMES = ("embed", "bge-", "minilm", "bert")
 
 

@@ -20,7 +20,7 @@ EMAIL, PHONE, CARD = "email", "phone", "card"
 
 # Bounded repeats keep every pattern linear in the length of the text.
 _EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64}\s?@\s?(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])", re.UNICODE
+    r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])", re.UNICODE
 )
 _DIGIT_RUN = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ./()\u00a0-]{0,3}\d){6,22}(?!\w)")
 _PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD)_\d{1,4}\]")

@@ -1,0 +1,1 @@
+"""Stage 3: how good a model is, where it may answer alone, and whether it may replace another."""

@@ -1,0 +1,1 @@
+"""Layer 4, where one message and the model's life meet: HTTP, UI, commands."""

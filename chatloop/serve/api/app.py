@@ -1,0 +1,140 @@
+"""The app factory. What happens at start-up and at the end is in `_lifespan`, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from chatloop import __version__
+from chatloop.core.settings import Settings
+from chatloop.loop.feedback.copy import CsvCopy
+from chatloop.loop.feedback.intake import Intake
+from chatloop.loop.feedback.reports import Reports
+from chatloop.loop.monitor.lookup import find_record
+from chatloop.loop.retrain.cycle import CSV_COPY
+from chatloop.loop.store import Store
+from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages
+from chatloop.serve.api.edge import Edge
+from chatloop.serve.api.problems import add_problem_handlers
+from chatloop.serve.api.state import State
+from chatloop.serve.live import Live
+from chatloop.serve.retraining import Retraining
+from chatloop.serve.ui.door import UiDoor
+from chatloop.serve.wiring import House, make_house, make_turn
+
+log = logging.getLogger(__name__)
+REPORTS = "chatbot_feedback.jsonl"
+SITE = Path("site")
+ROUTERS = (chat, intents, feedback, models, metrics, health, pages)
+
+
+def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
+    """Return the app. Nothing is opened before its start-up; raises SettingsError."""
+    app = FastAPI(
+        title="Chatloop",
+        version=__version__,
+        summary="A support chatbot that runs on one machine and improves from its own traffic.",
+        lifespan=partial(_lifespan, settings),
+        redoc_url=None,
+    )
+    add_problem_handlers(app)
+    for group in ROUTERS:
+        app.include_router(group.router)
+    app.state.door = UiDoor(partial(_build_ui, settings)) if with_ui else None
+    if app.state.door:
+        app.mount("/ui", app.state.door)
+    pages.mount_manual(app, SITE)
+    app.add_middleware(Edge, version=partial(_version, app), count=partial(_count, app))
+    return app
+
+
+def _version(app: FastAPI) -> str | None:
+    state: State | None = getattr(app.state, "chatloop", None)
+    return state.live.version if state else None
+
+
+def _count(app: FastAPI, status: int) -> None:
+    state: State | None = getattr(app.state, "chatloop", None)
+    if state:
+        state.statuses[status] += 1
+
+
+def _build_ui(settings: Settings) -> ASGIApp:
+    from chatloop.core.ids import load_secret
+    from chatloop.serve.ui.page import build_app
+
+    given = settings.secret.get_secret_value() if settings.secret else None
+    return build_app(secret=load_secret(settings.data_dir, given))
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    house = make_house(settings)
+    state = _make_state(settings, house)
+    app.state.chatloop = state
+    if house.model:
+        await house.model.start()
+    await state.live.look()
+    tasks = [asyncio.create_task(state.live.follow())]
+    tasks += [asyncio.create_task(app.state.door.start())] if app.state.door else []
+    try:
+        yield
+    finally:
+        await _close(app, state, tasks)
+
+
+async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+    if app.state.door:
+        await app.state.door.stop()
+    await state.retraining.close()
+    if state.house.model:
+        await state.house.model.aclose()
+    await asyncio.to_thread(state.house.writer.close)
+    state.live.forget()
+    state.store_door.close()
+    state.log_door.close()
+    state.store.close()
+
+
+def _make_state(settings: Settings, house: House) -> State:
+    make = partial(make_turn, house=house, model=house.model)
+    live = Live(settings.models_dir, settings.logs_dir, make)
+    store = Store(settings.store_url)
+    intake = Intake(
+        store=store,
+        known_labels=_known_labels(live),
+        find_record=partial(find_record, settings.chat_log),
+        turn_ids=house.ids,
+        pseudonyms=house.pseudonyms,
+        csv_copy=CsvCopy(settings.data_dir / CSV_COPY),
+        reports=Reports(settings.data_dir / REPORTS),
+        limit_chars=settings.prompt_limit_chars,
+        new_intent_examples=settings.new_intent_examples,
+    )
+    return State(
+        settings=settings,
+        house=house,
+        live=live,
+        store=store,
+        intake=intake,
+        retraining=Retraining(settings, store, live),
+    )
+
+
+def _known_labels(live: Live) -> Callable[[], set[str]]:
+    def known() -> set[str]:
+        return set(live.turn.classify.labels) if live.turn else set()
+
+    return known

@@ -1,0 +1,128 @@
+"""POST /chat and POST /chat/stream."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import format_sse_event
+
+from chatloop.core.types import Exchange, Incoming, Source
+from chatloop.serve.api.bodies import body_of
+from chatloop.serve.api.docs import takes
+from chatloop.serve.api.problems import Problem, problem_body
+from chatloop.serve.api.schemas import ChatIn, ChatOut
+from chatloop.serve.api.state import State, state_of
+from chatloop.turn.turn import Outcome, Turn
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["chat"])
+ReadChat = Annotated[ChatIn, Depends(body_of(ChatIn))]
+Shared = Annotated[State, Depends(state_of)]
+VERSION_HEADER = "X-Chatloop-Model-Version"
+DEGRADED_HEADER = "X-Chatloop-Degraded"
+
+
+@router.post("/chat", response_model=ChatOut, **takes(ChatIn))
+async def chat(request: Request, body: ReadChat, state: Shared) -> JSONResponse:
+    """Answer one message.
+
+    The intent model answers what it is sure of; a language model answers the rest from the help
+    pages; a labelled fallback takes over when it is away (`degraded`).
+    """
+    turn, incoming = state.turn(), _incoming(request, body, state)
+    outcome = await turn.take(incoming)
+    headers = {VERSION_HEADER: turn.version}
+    if outcome.record.degraded:
+        headers[DEGRADED_HEADER] = outcome.record.degraded_reason or "yes"
+    return JSONResponse(reply_of(outcome), headers=headers)
+
+
+@router.post("/chat/stream", **takes(ChatIn, gives="text/event-stream"))
+async def chat_stream(request: Request, body: ReadChat, state: Shared) -> StreamingResponse:
+    """Answer one message piece by piece (server-sent events).
+
+    `token` events carry `{"text": ...}`; one `done` event closes with the body of /chat, or one
+    `error` event with a problem. `done.answer` is the truth.
+    """
+    turn, incoming = state.turn(), _incoming(request, body, state)
+    headers = {VERSION_HEADER: turn.version, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        _events(turn, incoming), media_type="text/event-stream", headers=headers
+    )
+
+
+async def _events(turn: Turn, incoming: Incoming) -> AsyncGenerator[bytes, None]:
+    try:
+        async with aclosing(turn.stream(incoming)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    yield _event("done", reply_of(piece))
+                else:
+                    yield _event("token", {"text": piece})
+    except Exception:
+        log.exception("a stream ended in a fault")
+        problem = Problem("internal", "The fault was logged under this request id.")
+        yield _event("error", problem_body(problem, incoming.request_id))
+
+
+def _event(name: str, data: dict[str, Any]) -> bytes:
+    return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False))
+
+
+def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
+    limit = state.settings.prompt_limit_chars
+    if len(body.prompt) > limit:
+        raise Problem("too-large", f"a message may have at most {limit} characters")
+    return Incoming(
+        prompt=body.prompt,
+        mode=body.mode,
+        ab_prob=body.ab_prob,
+        llm_model=body.llm_model,
+        user_id=body.user_id,
+        session_id=body.session_id,
+        history=tuple(Exchange(line.role, line.content) for line in body.history),
+        request_id=request.scope["chatloop.request_id"],
+    )
+
+
+def reply_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the body of a reply: the record as the caller may see it."""
+    r = outcome.record
+    route = ("arm", "answered_by", "reason", "pscore", "threshold", "certified")
+    return {
+        "answer": outcome.text,
+        "chosen_model": r.chosen_model,
+        "latency_ms": r.latency_ms,
+        "intent": r.intent,
+        "confidence": r.confidence,
+        "anomaly": r.anomaly,
+        "anomaly_reason": r.anomaly_reason,
+        "turn_id": r.turn_id,
+        "route": {name: getattr(r, name) for name in route},
+        "sources": [_source(s) for s in r.sources],
+        "suggestions": [asdict(s) for s in r.suggestions],
+        "guard": {"pii": r.pii_prompt, "flags": r.flags},
+        "usage": asdict(r.usage) if r.usage else None,
+        "degraded": r.degraded,
+        "degraded_reason": r.degraded_reason,
+        "interrupted": r.interrupted,
+        "model_version": r.model_version,
+    }
+
+
+def _source(source: Source) -> dict[str, str]:
+    anchor = f"#{source.anchor}" if source.anchor else ""
+    return {
+        "page": source.page,
+        "title": source.title,
+        "heading": source.heading,
+        "anchor": source.anchor,
+        "url": f"/help/{source.page}{anchor}",
+    }

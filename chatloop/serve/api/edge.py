@@ -1,0 +1,78 @@
+"""The outermost layer: a request id in, the same id and the model's version out on every reply.
+
+Also judges where a caller sits: `is_local` is true for this machine only, never for a visitor of
+the UI from elsewhere and never through a proxy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatloop.serve import visitor
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Edge:
+    """ASGI middleware. `version` says which release answers now; `count` hears each status."""
+
+    def __init__(
+        self, app: ASGIApp, version: Callable[[], str | None], count: Callable[[int], None]
+    ) -> None:
+        self._app = app
+        self._version = version
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and add the headers to its reply."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope["chatloop.request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers.setdefault("X-Chatloop-Model-Version", self._version() or "none")
+                self._count(int(message["status"]))
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            return text if _REQUEST_ID.fullmatch(text) else None
+    return None
+
+
+def is_local(request: Request, secret: bytes) -> bool:
+    """Tell whether the caller sits at this machine: a loopback socket and no proxy between.
+
+    A call by our UI carries its visitor's address, signed; then that address counts.
+    """
+    signed = visitor.read(secret, request.headers, time.time())
+    if signed:
+        return _is_loopback(signed.address) and not signed.proxied
+    if visitor.through_proxy(request.headers.keys()):
+        return False
+    return request.client is not None and _is_loopback(request.client.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,74 @@
+"""GET /healthz, /readyz and /health."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from chatloop import __version__
+from chatloop.serve.api.docs import errors
+from chatloop.serve.api.state import State, state_of
+from chatloop.serve.wiring import NO_LLM
+
+router = APIRouter(tags=["health"])
+Shared = Annotated[State, Depends(state_of)]
+ON, DEGRADED, NOT_READY = "ok", "degraded", "not_ready"
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the process is alive."""
+    return {"status": ON}
+
+
+@router.get("/readyz", responses=errors(503))
+async def readyz(state: Shared) -> JSONResponse:
+    """Say whether messages can be answered: a model is loaded. An absent LLM is no reason."""
+    ready = state.live.turn is not None
+    return JSONResponse({"status": ON if ready else NOT_READY}, 200 if ready else 503)
+
+
+@router.get("/health", responses=errors(503))
+async def health(state: Shared) -> JSONResponse:
+    """Say how things are: release, language model, log, and what to do about what is not well."""
+    body = describe(state)
+    return JSONResponse(body, 503 if body["status"] == NOT_READY else 200)
+
+
+def describe(state: State) -> dict[str, Any]:
+    """Return the details of /health."""
+    writer, turn = state.house.writer, state.live.turn
+    llm = _llm(state)
+    well = writer.healthy and state.live.problem is None and llm["state"] in {"ready", "off"}
+    return {
+        "status": NOT_READY if turn is None else ON if well else DEGRADED,
+        "version": __version__,
+        "model_version": state.live.version,
+        "model_problem": state.live.problem,
+        "threshold": turn.policy.threshold if turn else None,
+        "certified": turn.policy.certified if turn else False,
+        "ab_prob": state.settings.ab_prob,
+        "llm": llm,
+        "log": {
+            "healthy": writer.healthy,
+            "written": writer.written,
+            "dropped": writer.dropped,
+            "torn_tails": writer.torn_tails,
+            "problem": writer.last_error if not writer.healthy else None,
+        },
+        "uptime_s": round(time.time() - state.started, 1),
+        "pid": os.getpid(),
+    }
+
+
+def _llm(state: State) -> dict[str, Any]:
+    if state.settings.llm == NO_LLM or state.house.model is None:
+        hint = "set CHATLOOP_LLM=auto to use a local Ollama"
+        return {"state": "off", "model": None, "hint": hint}
+    setting = "CHATLOOP_LLM chooses another model, OLLAMA_API_URL another server"
+    return asdict(state.house.model.status()) | {"setting": setting}

@@ -1,0 +1,59 @@
+"""POST /predict_intent and GET /intents."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from chatloop.core.types import Intent
+from chatloop.serve.api.bodies import body_of
+from chatloop.serve.api.docs import errors, takes
+from chatloop.serve.api.problems import Problem
+from chatloop.serve.api.schemas import PredictIn
+from chatloop.serve.api.state import State, state_of
+from chatloop.turn.receive import normalise
+from chatloop.turn.turn import Turn
+
+router = APIRouter(tags=["intents"])
+ReadPredict = Annotated[PredictIn, Depends(body_of(PredictIn))]
+Shared = Annotated[State, Depends(state_of)]
+
+
+@router.post("/predict_intent", **takes(PredictIn))
+async def predict_intent(body: ReadPredict, state: Shared) -> dict[str, Any]:
+    """Say which intent a text has, with calibrated confidence, without answering it.
+
+    Nothing is logged. `in_scope` is false when out-of-scope is the likeliest.
+    """
+    turn, limit = state.turn(), state.settings.prompt_limit_chars
+    texts = body.prompts if body.prompts is not None else [body.prompt or ""]
+    if any(len(text) > limit for text in texts):
+        raise Problem("too-large", f"a text may have at most {limit} characters")
+    found = [_prediction(turn, text) for text in texts]
+    if body.prompts is not None:
+        return {"predictions": found, "model_version": turn.version}
+    return found[0] | {"model_version": turn.version}
+
+
+def _prediction(turn: Turn, text: str) -> dict[str, Any]:
+    intent: Intent = turn.classify(turn.guard(normalise(text)).text)
+    return {
+        "intent": intent.label,
+        "confidence": intent.confidence,
+        "in_scope": intent.in_scope,
+        "top": [asdict(score) for score in intent.top],
+    }
+
+
+@router.get("/intents", responses=errors(503))
+async def intents(state: Shared) -> dict[str, Any]:
+    """List the intents of the current release, each with the question that offers it."""
+    turn = state.turn()
+    content = turn.ladder.content
+    entries = [
+        {"intent": i, "question": content.question(i), "answered": content.has_answer(i)}
+        for i in content.approved
+    ]
+    return {"intents": entries, "model_version": turn.version}

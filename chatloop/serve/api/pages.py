@@ -1,0 +1,87 @@
+"""What a browser sees besides the UI: /, the help pages, and the manual."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import Annotated
+
+import markdown
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from chatloop.serve.api.docs import errors
+from chatloop.serve.api.problems import Problem
+from chatloop.serve.api.state import State, state_of
+from chatloop.turn.answer.content import HelpPassage
+
+router = APIRouter(tags=["pages"])
+Shared = Annotated[State, Depends(state_of)]
+_CSS = (
+    "body{font:17px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1.2rem;"
+    "color:#1c2733;background:#fff}h1{line-height:1.2}a{color:#0b63ce}code{background:#eef1f5;"
+    "padding:.1em .3em;border-radius:4px}:target{background:#fff6d6;scroll-margin-top:1rem}"
+    "@media(prefers-color-scheme:dark){body{background:#12161c;color:#dde4ec}a{color:#7db4ff}"
+    "code{background:#232a33}:target{background:#3a3313}}"
+)
+_LINK = re.compile(r"""(href|src)="(?!https?://|/|#)[^"]*\"""", re.IGNORECASE)
+
+
+@router.get("/", include_in_schema=False)
+async def root(request: Request, state: Shared) -> Response:
+    """Send a browser to the UI; tell everybody else where things are."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/ui/", 307)
+    base = str(request.base_url).rstrip("/")
+    return JSONResponse(
+        {
+            "name": "Chatloop",
+            "model_version": state.live.version,
+            "ui": f"{base}/ui/",
+            "manual": f"{base}/manual/",
+            "docs": f"{base}/docs",
+            "metrics": f"{base}/metrics",
+            "try": f"curl {base}/chat -d 'prompt=How do I get a refund?'",
+        }
+    )
+
+
+@router.get("/help/{page}", response_class=HTMLResponse, responses=errors(404, 503))
+async def help_page(page: str, state: Shared) -> HTMLResponse:
+    """Show a help page as the current release holds it: what the bot quotes is what people read."""
+    passages = [p for p in state.turn().ladder.content.passages if p.page == page]
+    if not passages:
+        raise Problem("not-found", "there is no such help page in the current release")
+    return HTMLResponse(_page(passages[0].title, "".join(_section(p) for p in passages)))
+
+
+def _section(passage: HelpPassage) -> str:
+    # Raw HTML in a page is shown as text, and odd link schemes are dropped: pages are data.
+    body = _LINK.sub("", markdown.markdown(html.escape(passage.text, quote=False)))
+    heading, anchor = html.escape(passage.heading), html.escape(passage.anchor)
+    return f'<section id="{anchor}"><h2>{heading}</h2>{body}</section>'
+
+
+def _page(title: str, body: str) -> str:
+    name = html.escape(title)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<style>{_CSS}</style><main><h1>{name}</h1>{body}</main></html>"
+    )
+
+
+def mount_manual(app: FastAPI, site: Path) -> None:
+    """Serve the built manual at /manual; without one, a page that says how to build it."""
+    if (site / "index.html").is_file():
+        app.mount("/manual", StaticFiles(directory=site, html=True), name="manual")
+        return
+
+    async def missing() -> HTMLResponse:
+        text = "<p>The manual is not built yet. Type <code>make docs</code>, then reload.</p>"
+        return HTMLResponse(_page("Manual", text), 404)
+
+    app.add_api_route("/manual", missing, include_in_schema=False)
+    app.add_api_route("/manual/{path:path}", missing, include_in_schema=False)

@@ -1,0 +1,136 @@
+"""The only place that turns Settings into objects.
+
+`House` holds what lives as long as the process; `make_turn` binds it to one release.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from chatloop.core.errors import ReleaseError
+from chatloop.core.ids import Pseudonyms, TurnIds, load_secret
+from chatloop.core.jsonl import JsonlWriter
+from chatloop.core.release import CERTIFICATE, GOLDEN, Release
+from chatloop.core.settings import Settings
+from chatloop.core.types import OOS
+from chatloop.loop.monitor.metrics import LogMetrics
+from chatloop.turn.anomaly import AnomalyRules
+from chatloop.turn.answer.base import LanguageModel
+from chatloop.turn.answer.content import load_content
+from chatloop.turn.answer.ladder import Ladder
+from chatloop.turn.answer.ollama import Ollama
+from chatloop.turn.answer.ollama_http import OllamaLimits
+from chatloop.turn.answer.retrieve import Retriever
+from chatloop.turn.classify import load as load_scorer
+from chatloop.turn.guard.chain import Chain
+from chatloop.turn.guard.pii import redact
+from chatloop.turn.receive import Receive
+from chatloop.turn.record import Recorder
+from chatloop.turn.route import Policy
+from chatloop.turn.turn import Turn
+
+NO_LLM = "none"
+
+
+@dataclass(frozen=True)
+class House:
+    """What lives as long as the process, whichever release is served."""
+
+    settings: Settings
+    secret: bytes
+    ids: TurnIds
+    pseudonyms: Pseudonyms
+    writer: JsonlWriter
+    metrics: LogMetrics
+    model: Ollama | None
+
+
+def make_house(settings: Settings) -> House:
+    """Open the log and prepare the language model; starts the log's writer thread."""
+    given = settings.secret.get_secret_value() if settings.secret else None
+    secret = load_secret(settings.data_dir, given)
+    metrics = LogMetrics(settings.chat_log, settings.logs_dir / "metrics_state.json")
+    writer = JsonlWriter(
+        settings.chat_log,
+        settings.log_rotate_bytes,
+        keep_files=settings.log_keep_files,
+        on_rotate=metrics.on_rotate,
+    )
+    return House(
+        settings=settings,
+        secret=secret,
+        ids=TurnIds(secret),
+        pseudonyms=Pseudonyms(secret),
+        writer=writer,
+        metrics=metrics,
+        model=make_model(settings),
+    )
+
+
+def make_model(settings: Settings) -> Ollama | None:
+    """Return the language model, not started yet; None when none is to be asked."""
+    if settings.llm == NO_LLM:
+        return None
+    limits = OllamaLimits(
+        connect_timeout_s=settings.connect_limit_s,
+        first_token_timeout_s=settings.first_token_timeout_s,
+        load_timeout_s=settings.load_timeout_s,
+        gap_timeout_s=settings.gap_timeout_s,
+        total_timeout_s=settings.total_timeout_s,
+        probe_interval_s=settings.llm_probe_interval_s,
+        in_flight=settings.llm_in_flight,
+        waiting=settings.llm_waiting,
+        wait_timeout_s=settings.llm_wait_timeout_s,
+    )
+    return Ollama(
+        settings.ollama_api_url, settings.llm, allow_cloud=settings.llm_allow_cloud, limits=limits
+    )
+
+
+def make_turn(release: Release, house: House, model: LanguageModel | None) -> Turn:
+    """Bind the house to a verified release, and try it on its golden phrases.
+
+    Raises ReleaseError when a part is damaged or a phrase comes out otherwise than measured.
+    """
+    settings = house.settings
+    content = load_content(release)
+    threshold, certified = _threshold(release)
+    turn = Turn(
+        version=release.version,
+        ids=house.ids,
+        receive=Receive(house.pseudonyms, settings.ab_prob, settings.prompt_limit_chars),
+        guard=Chain((redact,)),
+        classify=load_scorer(release),
+        policy=Policy(
+            experiment=settings.experiment,
+            threshold=threshold,
+            certified=certified,
+            explore=settings.explore,
+            llm_on=settings.llm != NO_LLM,
+        ),
+        ladder=Ladder(content, Retriever(content.passages), model, settings.answer_max_tokens),
+        anomalies=AnomalyRules(settings.long_prompt_chars, settings.low_confidence),
+        recorder=Recorder(house.writer),
+    )
+    _try_golden(release, turn)
+    return turn
+
+
+def _threshold(release: Release) -> tuple[float, bool]:
+    try:
+        certificate = json.loads(release.read(CERTIFICATE))
+        return float(certificate["threshold"]), bool(certificate["certified"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"release {release.version}: its certificate is damaged") from error
+
+
+def _try_golden(release: Release, turn: Turn) -> None:
+    for phrase in json.loads(release.read(GOLDEN)):
+        intent = turn.classify(phrase["text"])
+        found = intent.label if intent.label and intent.in_scope else OOS
+        if found != phrase["predicted"]:
+            raise ReleaseError(
+                f"release {release.version}: a golden phrase comes out as {found}, "
+                f"not {phrase['predicted']}; it is not served"
+            )

@@ -1,0 +1,73 @@
+"""What a release lets the bot say: approved answers, questions, help passages, own sentences.
+
+Read from the verified parts of a release; nothing here chooses among them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chatloop.core.errors import ReleaseError
+from chatloop.core.release import Release
+
+ANSWERS, PASSAGES, MESSAGES, PROMPT = "answers.json", "passages.json", "messages.json", "prompt.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The company's words for one intent, its help page, and how to ask "did you mean ...?"."""
+
+    answer: str
+    page: str | None
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpPassage:
+    """One section of a help page."""
+
+    page: str
+    title: str
+    heading: str
+    anchor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All texts of one release. `messages` are the sentences that the bot says by itself."""
+
+    approved: Mapping[str, Approved]
+    passages: tuple[HelpPassage, ...]
+    messages: Mapping[str, str]
+    prompt: str
+
+    def has_answer(self, intent: str | None) -> bool:
+        """Whether there are approved words for `intent`."""
+        return intent is not None and intent in self.approved and bool(self.approved[intent].answer)
+
+    def question(self, intent: str) -> str:
+        """Return the question that offers `intent`; its name in plain words when none is set."""
+        entry = self.approved.get(intent)
+        plain = intent.replace("_", " ")
+        return entry.question if entry and entry.question else f"Is it about: {plain}?"
+
+
+def load_content(release: Release) -> Content:
+    """Read the texts of a verified release; raises ReleaseError when they are malformed."""
+    try:
+        answers: dict[str, Any] = json.loads(release.read(ANSWERS))
+        passages: list[Any] = json.loads(release.read(PASSAGES))
+        return Content(
+            approved={intent: Approved(**entry) for intent, entry in answers.items()},
+            passages=tuple(HelpPassage(**entry) for entry in passages),
+            messages=json.loads(release.read(MESSAGES)),
+            prompt=release.read(PROMPT).decode("utf-8"),
+        )
+    except (ValueError, TypeError) as error:
+        raise ReleaseError(
+            f"release {release.version}: its texts cannot be read ({type(error).__name__})"
+        ) from error

@@ -1,0 +1,91 @@
+"""The rungs below a language model: approved answer, quoted help passage, hand-over, refusal.
+
+None of them can fail: they only put together texts that the release brought along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatloop.core.errors import BackendFault
+from chatloop.core.types import Answer, AnsweredBy, Intent, Source, Suggestion
+from chatloop.turn.answer.content import Content, HelpPassage
+
+LOCAL, FALLBACK = "local", "fallback"
+MIN_PASSAGE_SCORE = 2.0
+"""BM25 below which a passage is not quoted: it would share a word by chance, not the subject."""
+
+_MAX_SUGGESTIONS = 3
+_MIN_SUGGESTED = 0.02
+_INTROS = {
+    BackendFault.LOADING: "passage_intro_llm_loading",
+    BackendFault.TIMEOUT: "passage_intro_llm_failed",
+    BackendFault.BUSY: "passage_intro_llm_failed",
+    BackendFault.BAD_REPLY: "passage_intro_llm_failed",
+    BackendFault.INTERRUPTED: "passage_intro_llm_failed",
+    BackendFault.REJECTED: "passage_intro_llm_failed",
+}
+
+
+def approved(content: Content, intent: Intent, fault: BackendFault | None = None) -> Answer:
+    """Return the approved answer of the best intent; `fault` = it stands in for a model."""
+    assert intent.label is not None
+    text = content.approved[intent.label].answer
+    if fault:
+        text = f"{content.messages['approved_degraded_intro']}\n\n{text}"
+    return Answer(
+        text=text,
+        answered_by=AnsweredBy.APPROVED,
+        chosen_model=FALLBACK if fault else LOCAL,
+        degraded=fault is not None,
+        degraded_reason=fault.value if fault else None,
+        sources=_page_of(content, intent.label),
+    )
+
+
+def _page_of(content: Content, intent: str) -> tuple[Source, ...]:
+    page = content.approved[intent].page
+    passage = next((p for p in content.passages if p.page == page), None)
+    return (Source(passage.page, passage.title, "", "", 0.0),) if passage else ()
+
+
+def passage_or_hand_over(
+    content: Content,
+    found: Sequence[tuple[HelpPassage, Source]],
+    intent: Intent,
+    fault: BackendFault | None = None,
+) -> Answer:
+    """Quote the best passage under one plain sentence, or say how to reach a person.
+
+    An out-of-scope message gets no passage: a shared word is no help.
+    """
+    outside = intent.label is not None and not intent.in_scope
+    fits = bool(found) and not outside and found[0][1].score >= MIN_PASSAGE_SCORE
+    text = _quote(content, found[0][0], fault) if fits else content.messages["hand_over"]
+    return Answer(
+        text=text,
+        answered_by=AnsweredBy.PASSAGE if fits else AnsweredBy.HAND_OVER,
+        chosen_model=FALLBACK if fault else LOCAL,
+        degraded=fault is not None,
+        degraded_reason=fault.value if fault else None,
+        sources=(found[0][1],) if fits else (),
+        suggestions=_suggestions(content, intent),
+    )
+
+
+def _quote(content: Content, passage: HelpPassage, fault: BackendFault | None) -> str:
+    key = _INTROS.get(fault, "passage_intro_llm_away") if fault else "passage_intro_local"
+    return f"{content.messages[key]}\n\n**{passage.title}: {passage.heading}**\n\n{passage.text}"
+
+
+def _suggestions(content: Content, intent: Intent) -> tuple[Suggestion, ...]:
+    """Up to three likely intents as questions, and always a person."""
+    likely = [s for s in intent.top[:_MAX_SUGGESTIONS] if s.confidence >= _MIN_SUGGESTED]
+    asked = [Suggestion(content.question(s.intent), s.intent) for s in likely]
+    return (*asked, Suggestion(content.messages["talk_to_person_question"], None))
+
+
+def refusal(content: Content, *, empty: bool) -> Answer:
+    """Return the fixed reply to a message that is not processed."""
+    key = "empty_message" if empty else "refusal"
+    return Answer(text=content.messages[key], answered_by=AnsweredBy.REFUSAL, chosen_model=LOCAL)

@@ -1,0 +1,191 @@
+"""One message, in order: receive, guard, classify, route, answer, record.
+
+`Turn` is immutable and belongs to one release: a reload replaces it whole, running messages
+finish on the old one. Exactly one record is written for each message, also when a step fails or
+the client leaves; only guarded text is written, and none when the guard itself failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chatloop.core.ids import TurnIds
+from chatloop.core.types import Answer, Incoming, Intent, Message, Plan, TurnRecord, Verdict
+from chatloop.turn.anomaly import AnomalyRules
+from chatloop.turn.answer.ladder import Ladder
+from chatloop.turn.classify import Scorer
+from chatloop.turn.guard.base import Guard
+from chatloop.turn.guard.stream import StreamGuard
+from chatloop.turn.receive import Receive
+from chatloop.turn.record import Recorder
+from chatloop.turn.route import Policy, decide
+
+log = logging.getLogger(__name__)
+GUARD_FAILED = "guard_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a message came to: the reply's words, and the record of how they came about."""
+
+    text: str
+    record: TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The six steps, bound to one release."""
+
+    version: str
+    ids: TurnIds
+    receive: Receive
+    guard: Guard
+    classify: Scorer
+    policy: Policy
+    ladder: Ladder
+    anomalies: AnomalyRules
+    recorder: Recorder
+
+    async def take(self, incoming: Incoming) -> Outcome:
+        """Answer a message whole."""
+        async with aclosing(self.stream(incoming)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    return piece
+        raise RuntimeError("a turn ended without an outcome")
+
+    async def stream(self, incoming: Incoming) -> AsyncGenerator[str | Outcome, None]:
+        """Yield the pieces of the reply, then the Outcome, once its line is on file."""
+        draft = _Draft(self.version, self.ids.new())
+        status = "client_left"
+        try:
+            message = draft.received(self.receive(incoming, draft.turn_id))
+            message, verdict = self._guarded(message, draft)
+            intent = draft.classified(self.classify(message.text))
+            plan = draft.routed(self._plan(message, intent, verdict))
+            window = StreamGuard(self.guard)
+            async with aclosing(self.ladder.stream(plan, message, intent, window)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        draft.answered(piece, self.guard(piece.text))
+                    else:
+                        yield piece
+            self._flag(message, intent, draft)
+            status = "ok"
+        except Exception as fault:
+            status = "error"
+            draft.fields["error"] = type(fault).__name__
+            log.exception("turn %s failed", draft.turn_id)
+            raise
+        finally:
+            record = draft.close(status)
+            if status != "ok":
+                self.recorder.write(record)
+        await self.recorder.write_through(record)
+        yield Outcome(draft.text, record)
+
+    def _guarded(self, message: Message, draft: _Draft) -> tuple[Message, Verdict]:
+        """Take personal data out before anything else sees the text; a failing guard drops it."""
+        try:
+            verdict = self.guard(message.text)
+            history = tuple(replace(e, content=self.guard(e.content).text) for e in message.history)
+        except Exception:
+            log.exception("turn %s: a guard failed, the text is dropped", draft.turn_id)
+            verdict, history = Verdict("", blocked=True), ()
+            draft.fields["flags"] = (GUARD_FAILED,)
+        draft.guarded(verdict)
+        return replace(message, text=verdict.text, history=history), verdict
+
+    def _plan(self, message: Message, intent: Intent, verdict: Verdict) -> Plan:
+        model = self.ladder.model
+        return decide(
+            message,
+            intent,
+            self.policy,
+            has_answer=self.ladder.content.has_answer(intent.label),
+            llm_healthy=model is not None and model.fault() is None,
+            blocked=verdict.blocked or not message.text,
+        )
+
+    def _flag(self, message: Message, intent: Intent, draft: _Draft) -> None:
+        reasons = self.anomalies.check(message.text, intent.confidence)
+        draft.fields |= {"anomaly": bool(reasons), "anomaly_reason": reasons}
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The record while it grows: each step adds its fields and the time it took."""
+
+    version: str
+    turn_id: str
+    ts: float = field(default_factory=time.time)
+    begun: float = field(default_factory=time.perf_counter)
+    last: float = field(default_factory=time.perf_counter)
+    text: str = ""
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def received(self, message: Message) -> Message:
+        self.fields |= {
+            "request_id": message.request_id,
+            "user": message.user,
+            "session": message.session,
+            "mode": message.mode,
+            "prompt_chars": len(message.text),
+        }
+        self._mark("receive")
+        return message
+
+    def guarded(self, verdict: Verdict) -> None:
+        failed = "flags" in self.fields
+        prompt = None if failed else verdict.text
+        self.fields |= {"prompt": prompt, "pii_prompt": verdict.kinds}
+        self._mark("guard")
+
+    def classified(self, intent: Intent) -> Intent:
+        self.fields |= {
+            "intent": intent.label,
+            "confidence": round(intent.confidence, 6),
+            "in_scope": intent.in_scope,
+        }
+        self._mark("classify")
+        return intent
+
+    def routed(self, plan: Plan) -> Plan:
+        names = ("step", "arm", "reason", "pscore", "threshold", "certified", "ab_prob", "explore")
+        self.fields |= {name: getattr(plan, name) for name in names}
+        self._mark("route")
+        return plan
+
+    def answered(self, answer: Answer, verdict: Verdict) -> None:
+        names = ("answered_by", "chosen_model", "degraded", "degraded_reason", "interrupted")
+        self.text = answer.text
+        self.fields |= {name: getattr(answer, name) for name in (*names, "sources", "usage")}
+        self.fields |= {
+            "suggestions": answer.suggestions,
+            "answer": verdict.text,
+            "pii_answer": verdict.kinds,
+        }
+        self._mark("answer")
+
+    def close(self, status: str) -> TurnRecord:
+        latency_ms = (time.perf_counter() - self.begun) * 1000
+        return TurnRecord(
+            turn_id=self.turn_id,
+            ts=self.ts,
+            model_version=self.version,
+            stage_ms=self.stage_ms,
+            latency_ms=round(latency_ms, 3),
+            status=status,
+            **self.fields,
+        )
+
+    def _mark(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.stage_ms[stage] = round((now - self.last) * 1000, 3)
+        self.last = now

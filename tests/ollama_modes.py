@@ -1,0 +1,295 @@
+"""How the stand-in Ollama's models behave: one function a way to answer or to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+import struct
+
+CREATED = "2026-01-02T03:04:05.12Z"
+NDJSON = "application/x-ndjson"
+METRICS = {"total_duration": 4883583458, "load_duration": 1334875, "prompt_eval_count": 26,
+           "prompt_eval_duration": 342546000, "eval_count": 12}  # fmt: skip
+RUNNER_GONE = (
+    "model runner has unexpectedly stopped, this may be due to resource limitations or an "
+    "internal error, check ollama server logs for details"
+)
+OUT_OF_MEMORY = "llama-server process has terminated: exit status 1: out of memory"
+OUT_OF_MEMORY_OLD = "model requires more system memory (5.6 GiB) than is available (3.2 GiB)"
+BUSY = "server busy, please try again.  maximum pending requests exceeded"
+ODD_TEXT = "a<b \x85 caf\u00e9 \U0001f600 end"
+
+
+class Reply:
+    """Writes one HTTP reply. Every method returns whether the connection may be used again."""
+
+    def __init__(self, writer):
+        self.writer = writer
+        self.socket = writer.get_extra_info("socket")
+
+    async def raw(self, data: bytes):
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def whole(self, status, content_type, body, *, head_only=False, headers="") -> bool:
+        head = (f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\n{headers}"
+                f"Content-Length: {len(body)}\r\n\r\n")  # fmt: skip
+        await self.raw(head.encode() + (b"" if head_only else body))
+        return True
+
+    async def begin(self):
+        await self.raw(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {NDJSON}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+
+    async def chunk(self, data: bytes):
+        await self.raw(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    async def line(self, line: dict):
+        await self.chunk(as_line(line))
+
+    async def end(self) -> bool:
+        await self.raw(b"0\r\n\r\n")
+        return True
+
+    def hang_up(self, *, reset=False) -> bool:
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        return False
+
+
+def as_line(line: dict) -> bytes:
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def chat_line(model, content, *, done=False, **more):
+    message = {"role": "assistant", "content": content}
+    return {"model": model, "created_at": CREATED, "message": message, "done": done} | more
+
+
+def json_reply(value, status=200):
+    return status, "application/json; charset=utf-8", json.dumps(value).encode()
+
+
+def error(status, text):
+    return json_reply({"error": text}, status)
+
+
+def happy_text(body) -> str:
+    """A plausible answer that repeats the customer's last words."""
+    asked = [m["content"] for m in body["messages"] if m["role"] == "user"]
+    last_words = " ".join(asked[-1].split()[-6:]).rstrip("?!. ") if asked else "that"
+    return (
+        f"You asked about {last_words}. Open Settings, choose the page for it and follow the "
+        "steps there; it takes about a minute."
+    )
+
+
+def pieces_of(text, size=6):
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+async def say(standin, model, body, reply, *, text=None, reason="stop", before=()):
+    text = happy_text(body) if text is None else text
+    last = {"done_reason": reason} | METRICS
+    if body.get("stream") is False:
+        return await reply.whole(*json_reply(chat_line(model, text, done=True, **last)))
+    await reply.begin()
+    for line in before:
+        await reply.line(line)
+    for piece in pieces_of(text):
+        await reply.line(chat_line(model, piece))
+        await asyncio.sleep(standin.delay_s)
+    await reply.line(chat_line(model, "", done=True, **last))
+    return await reply.end()
+
+
+async def two_pieces(model, reply):
+    await reply.begin()
+    await reply.line(chat_line(model, "Open "))
+    await reply.line(chat_line(model, "Settings"))
+
+
+async def plain(standin, model, body, reply):
+    return await say(standin, model, body, reply)
+
+
+async def zero(standin, model, body, reply):
+    return await say(standin, model, body, reply, text="")
+
+
+async def blank(standin, model, body, reply):
+    return await say(standin, model, body, reply, text=" \n   \n ")
+
+
+async def length(standin, model, body, reply):
+    return await say(standin, model, body, reply, reason="length")
+
+
+async def thinker(standin, model, body, reply):
+    thoughts = []
+    if body.get("think", True):  # absent means on
+        for thought in ("let me ", "see"):
+            line = chat_line(model, "")
+            line["message"]["thinking"] = thought
+            thoughts.append(line)
+    return await say(standin, model, body, reply, before=thoughts)
+
+
+async def think_tags(standin, model, body, reply):
+    text = "\n<think>The customer wants a secret</think>\n\n" + happy_text(body)
+    return await say(standin, model, body, reply, text=text)
+
+
+async def tool_call(standin, model, body, reply):
+    line = chat_line(model, "")
+    call = {"function": {"index": 0, "name": "f", "arguments": {"city": "Oslo"}}}
+    line["message"]["tool_calls"] = [{"id": "call_ab12cd34"} | call]
+    return await say(standin, model, body, reply, text="", before=[line])
+
+
+async def odd_writes(standin, model, body, reply):
+    """Half lines and several lines in one write, and no metrics on the last line."""
+    if body.get("stream") is False:
+        return await say(standin, model, body, reply)
+    lines = [chat_line(model, piece) for piece in pieces_of(happy_text(body))]
+    data = b"".join(as_line(x) for x in (*lines, chat_line(model, "", done=True)))
+    await reply.begin()
+    for start in range(0, len(data), 257):
+        await reply.chunk(data[start : start + 257])
+        await asyncio.sleep(0.001)
+    return await reply.end()
+
+
+async def odd_text(standin, model, body, reply):
+    """Escapes, a raw U+0085, an emoji cut in its middle, unknown keys, no seconds' fraction."""
+    line = chat_line(model, ODD_TEXT) | {"created_at": "2026-01-02T03:04:05Z", "new": {"a": [1]}}
+    line["message"]["unknown"] = None
+    data = as_line(line).replace(b"<", b"\\u003c")
+    middle = data.index("\U0001f600".encode()) + 2
+    await reply.begin()
+    await reply.chunk(data[:middle])
+    await asyncio.sleep(0.01)
+    await reply.chunk(data[middle:])
+    await reply.line(chat_line(model, "", done=True, extra=1))
+    return await reply.end()
+
+
+async def runner_gone_once(standin, model, body, reply):
+    if standin.answered[model] == 1:
+        return await reply.whole(*error(500, RUNNER_GONE))
+    return await say(standin, model, body, reply)
+
+
+async def error_line(standin, model, body, reply):
+    await two_pieces(model, reply)
+    text = "an error was encountered while running the model: unexpected EOF"
+    await reply.chunk(as_line({"error": text}))
+    return await reply.end()
+
+
+async def no_done(standin, model, body, reply):
+    await two_pieces(model, reply)
+    return await reply.end()
+
+
+async def cut(standin, model, body, reply):
+    await two_pieces(model, reply)
+    return reply.hang_up()
+
+
+async def cut_inside(standin, model, body, reply):
+    await two_pieces(model, reply)
+    await reply.chunk(b'{"model":"m","mess')
+    return reply.hang_up()
+
+
+async def reset(standin, model, body, reply):
+    await two_pieces(model, reply)
+    await asyncio.sleep(0.02)
+    return reply.hang_up(reset=True)
+
+
+async def cut_first(standin, model, body, reply):
+    return reply.hang_up()
+
+
+async def drops_once(standin, model, body, reply):
+    """Hangs up on the kept-alive connection it was asked on, once."""
+    if standin.answered[model] == 1:
+        return reply.hang_up()
+    return await say(standin, model, body, reply)
+
+
+async def stall(standin, model, body, reply):
+    await two_pieces(model, reply)
+    return await mute(standin, model, body, reply)
+
+
+async def mute(standin, model, body, reply):
+    await asyncio.sleep(3600)
+    return False
+
+
+async def think_stall(standin, model, body, reply):
+    await reply.begin()
+    await reply.line(chat_line(model, ""))
+    return await mute(standin, model, body, reply)
+
+
+async def drip(standin, model, body, reply):
+    await reply.begin()
+    for byte in as_line(chat_line(model, "Open Settings")) * 100:
+        await reply.chunk(bytes([byte]))
+        await asyncio.sleep(0.05)
+    return await reply.end()
+
+
+async def endless(standin, model, body, reply):
+    await reply.begin()
+    while True:
+        await reply.line(chat_line(model, "more and more " * 50))
+        await asyncio.sleep(0.001)
+
+
+async def huge_line(standin, model, body, reply):
+    await reply.begin()
+    while True:
+        await reply.chunk(b'{"model":"' + b"x" * 65536)
+
+
+def fixed(status, content_type, body, headers=""):
+    async def mode(standin, model, _body, reply):
+        return await reply.whole(status, content_type, body, headers=headers)
+
+    return mode
+
+
+HTML = b"<html><body>Bad gateway</body></html>"
+PLAIN = plain
+MODES = {
+    "plain": plain, "zero": zero, "blank": blank, "length": length, "thinker": thinker,
+    "thinker-old": thinker, "think-tags": think_tags, "tool-call": tool_call,
+    "odd-writes": odd_writes, "odd-text": odd_text, "error-line": error_line, "no-done": no_done,
+    "cut": cut, "cut-inside": cut_inside, "reset": reset, "cut-first": cut_first,
+    "drops-once": drops_once, "runner-gone-once": runner_gone_once, "stall": stall, "mute": mute,
+    "drip": drip, "think-stall": think_stall, "endless": endless, "huge-line": huge_line,
+    "busy": fixed(*error(503, BUSY)), "runner-gone": fixed(*error(500, RUNNER_GONE)),
+    "oom": fixed(*error(500, OUT_OF_MEMORY)), "oom-old": fixed(*error(500, OUT_OF_MEMORY_OLD)),
+    "error-first": fixed(200, NDJSON, b'{"error":"an error was encountered: x"}\n'),
+    "less-than": fixed(200, NDJSON, as_line(chat_line("m", "<", done=True))),
+    "html": fixed(200, "text/html", HTML), "html-502": fixed(502, "text/html", HTML),
+    "forbidden": fixed(403, "text/plain", b""),
+    "unauthorized": fixed(401, "application/json", b'{"error":"unauthorized","signin_url":"x"}'),
+    "too-many": fixed(429, "application/json", b'{"error":"too many requests"}'),
+    "redirect": fixed(307, "text/plain", b"", "Location: http://127.0.0.1:9/api/chat\r\n"),
+    "not-json": fixed(200, NDJSON, b'{"message":{"content":"Hi"}\n'),
+    "wrong-type": fixed(200, NDJSON, b'{"message":{"content":["Hi"]},"done":true}\n'),
+    "array": fixed(200, NDJSON, b"[1]\n"), "deep": fixed(200, NDJSON, b'{"x":' + b"[" * 100_000),
+    "bad-utf8": fixed(200, NDJSON, b'{"message":{"content":"\xff"},"done":true}\n'),
+    "gzip": fixed(200, NDJSON, gzip.compress(bytes(1_000_000)), "Content-Encoding: gzip\r\n"),
+}  # fmt: skip
