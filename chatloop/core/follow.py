@@ -36,7 +36,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What lay in the folder at one moment."""
+    """What lay in the folder: inodes of the rotated files by name, and of the live file."""
 
     rotated: dict[str, int]
     live: int | None
@@ -175,12 +175,13 @@ class LogFollower:
 
 
 def _look(path: Path) -> _Files:
-    """The files of the log at one moment: the live file is the same before and after."""
-    while True:
-        live = _inode(path)
-        found = {rotated.name: _inode(rotated) for rotated in rotated_files(path)}
-        if _inode(path) == live:
-            return _Files({name: inode for name, inode in found.items() if inode}, live)
+    """The files of the log. The live one comes first: a rotation meanwhile then shows twice.
+
+    The other way round, a file rotated between the two looks would be in neither.
+    """
+    live = _inode(path)
+    found = {rotated.name: _inode(rotated) for rotated in rotated_files(path)}
+    return _Files({name: inode for name, inode in found.items() if inode}, live)
 
 
 def _inode(path: Path) -> int | None:

@@ -76,7 +76,7 @@ class JsonlWriter:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last batch was fully written and the last sync succeeded."""
+        """Whether the last batch was written without an error and the last sync succeeded."""
         return self._write_ok and self._file.sync_error is None
 
     def append(self, line: bytes) -> Future[bool]:

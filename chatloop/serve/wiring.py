@@ -6,15 +6,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.ids import Pseudonyms, TurnIds, load_secret
 from chatloop.core.jsonl import JsonlWriter
-from chatloop.core.release import CERTIFICATE, GOLDEN, Release
+from chatloop.core.release import CERTIFICATE, GOLDEN, Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.core.types import OOS
+from chatloop.loop.feedback.copy import CsvCopy
+from chatloop.loop.feedback.intake import Intake
+from chatloop.loop.feedback.reports import Reports
+from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
+from chatloop.loop.retrain.cycle import CSV_COPY
+from chatloop.loop.store import Store
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.content import load_content
@@ -22,6 +31,7 @@ from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.ollama import Ollama
 from chatloop.turn.answer.ollama_http import OllamaLimits
 from chatloop.turn.answer.retrieve import Retriever
+from chatloop.turn.classify import SPEC
 from chatloop.turn.classify import load as load_scorer
 from chatloop.turn.guard.chain import Chain
 from chatloop.turn.guard.pii import redact
@@ -31,6 +41,7 @@ from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
 
 NO_LLM = "none"
+REPORTS = "chatbot_feedback.jsonl"
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,44 @@ def make_model(settings: Settings) -> Ollama | None:
     return Ollama(
         settings.ollama_api_url, settings.llm, allow_cloud=settings.llm_allow_cloud, limits=limits
     )
+
+
+def known_labels(settings: Settings) -> set[str]:
+    """Return the labels of the current release; none before the first training."""
+    pointer = read_pointer(settings.models_dir)
+    if pointer is None:
+        return set()
+    release = open_release(settings.models_dir, pointer.version, pointer.manifest_sha256)
+    return set(json.loads(release.read(SPEC))["labels"])
+
+
+def intake_of(
+    settings: Settings, store: Store, secret: bytes, labels: Callable[[], set[str]]
+) -> Intake:
+    """Return the way in for feedback."""
+    return Intake(
+        store=store,
+        known_labels=labels,
+        find_record=partial(find_record, settings.chat_log),
+        turn_ids=TurnIds(secret),
+        pseudonyms=Pseudonyms(secret),
+        csv_copy=CsvCopy(settings.data_dir / CSV_COPY),
+        reports=Reports(settings.data_dir / REPORTS),
+        limit_chars=settings.prompt_limit_chars,
+        new_intent_examples=settings.new_intent_examples,
+    )
+
+
+@contextmanager
+def make_intake(settings: Settings) -> Iterator[Intake]:
+    """Open store and intake for one command, without a server."""
+    given = settings.secret.get_secret_value() if settings.secret else None
+    secret = load_secret(settings.data_dir, given)
+    store = Store(settings.store_url)
+    try:
+        yield intake_of(settings, store, secret, partial(known_labels, settings))
+    finally:
+        store.close()
 
 
 def make_turn(release: Release, house: House, model: LanguageModel | None) -> Turn:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chatloop.core import follow
 from chatloop.core.follow import MAX_LINE_BYTES, LogFollower, Position
 from chatloop.core.logfile import rotate, rotated_files, rotated_name
 
@@ -56,6 +57,24 @@ def test_a_rotation_before_the_first_look_hides_nothing(log):
     rotate(log)
     write(log, b"2\n")
     assert new(follower) == [b"1", b"2"]
+
+
+def test_a_rotation_during_a_look_hides_nothing(log, monkeypatch):
+    write(log, b"1\n")
+    looks = []
+
+    def rotate_after_the_first_look(path: Path) -> list[Path]:
+        found = rotated_files(path)
+        if not looks:
+            rotate(log)
+            write(log, b"2\n")
+        looks.append(found)
+        return found
+
+    follower = LogFollower(log, Position(0, 0, ""))
+    monkeypatch.setattr(follow, "rotated_files", rotate_after_the_first_look)
+    assert new(follower) == [b"1", b"2"]
+    assert looks[0] == []
 
 
 def test_the_unfinished_line_of_a_rotated_file_is_its_last(log):

@@ -62,16 +62,25 @@ def test_threads_of_one_process_exclude_each_other(tmp_path):
 
 def test_a_deleted_lock_file_does_not_let_two_in(tmp_path):
     lock = tmp_path / ".lock"
+    done, holding = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with exclusive(lock):
+            holding.set()
+            done.wait(10)
+
+    holder = threading.Thread(target=hold)
     with exclusive(lock):
-        waiter, waited = take_in_thread(lock)
-        assert not waited.wait(0.1)
+        holder.start()
+        assert not holding.wait(0.1)
         lock.unlink()
-    assert waited.wait(10)
+    assert holding.wait(10)
+    waiter, taken = take_in_thread(lock)  # what the holder locked is what everybody locks now
+    assert not taken.wait(0.1)
+    done.set()
+    assert taken.wait(10)
+    holder.join()
     waiter.join()
-    with exclusive(lock):  # what the waiter locked is what everybody locks now
-        thread, taken = take_in_thread(lock)
-        assert not taken.wait(0.1)
-    thread.join()
 
 
 def test_an_exception_frees_the_lock(tmp_path):

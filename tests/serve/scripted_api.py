@@ -34,10 +34,16 @@ RELEASES = [
 RESULT = {
     "old_version": RELEASES[0]["version"],
     "new_version": "20261121-101500-99aa00",
-    "rows": {"used": 2418, "feedback": 6, "held": 1, "refused": 0},
-    "metrics": {"old": {"accuracy": 0.943}, "new": {"accuracy": 0.947}},
+    "rows": {
+        "used": 2418,
+        "feedback": 6,
+        "held": 1,
+        "refused": 0,
+        "waiting": {"gift_cards": "3 of 5"},
+    },
+    "metrics": {"old": {"accuracy": {"value": 0.943}}, "new": {"accuracy": {"value": 0.947}}},
     "gate": {
-        "verdict": "passed",
+        "verdict": "accepted",
         "checks": [
             {"name": "accuracy", "passed": True, "detail": "0.947 against 0.943, margin 0.010"},
             {"name": "golden_phrases", "passed": True, "detail": "25 of 25 as before"},
@@ -45,11 +51,11 @@ RESULT = {
     },
     "promoted": True,
     "workers": {"on_new": 1, "live": 1},
-    "message": "6 corrections are in this release.",
+    "message": "release 20261121-101500-99aa00 is served now",
 }
 LLM_READY = {"state": "ready", "model": "llama3.2", "hint": ""}
 LLM_AWAY = {
-    "state": "unreachable",
+    "state": "away",
     "model": "",
     "hint": "Start it with `ollama serve`; then `ollama pull llama3.2`",
 }

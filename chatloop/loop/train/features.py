@@ -82,13 +82,38 @@ class Vocabulary:
         """The number of columns: words first, then character n-grams."""
         return len(self.word) + len(self.char)
 
-    def transform(self, tokens: Tokens) -> Csr:
-        """Return the features, float32 (n_texts, n_features); each block has length 1."""
-        counts = tokens.counts()
-        words = _counted(map(words_of, tokens.table), self.word)
-        chars = _counted((char_ngrams_of(t, self.char_ngrams) for t in tokens.table), self.char)
-        blocks = (_weigh(counts @ words, self.idf_word), _weigh(counts @ chars, self.idf_char))
-        return sparse.hstack(blocks, format="csr", dtype=np.float32)
+    def cut(self, table: Sequence[str]) -> Csr:
+        """Count the known n-grams of each token, float32 (n_tokens, n_features)."""
+        words = _counted(map(words_of, table), self.word)
+        chars = _counted((char_ngrams_of(t, self.char_ngrams) for t in table), self.char)
+        return sparse.hstack([words, chars], format="csr")
+
+    def transform(self, tokens: Tokens, known: Csr | None = None) -> Csr:
+        """Return the features, float32 (n_texts, n_features); each block has length 1.
+
+        `known`: the cut of the first tokens of the table, when it is at hand.
+        """
+        if known is None:
+            cuts = self.cut(tokens.table)
+        else:
+            cuts = sparse.vstack([known, self.cut(tokens.table[known.shape[0] :])], format="csr")
+        features = tokens.counts() @ cuts
+        features.data = self._weighed(features)
+        return features
+
+    def _weighed(self, counts: Csr) -> NDArray[np.float32]:
+        """Return sublinear tf times idf, of length 1 in each block of each row."""
+        idf = np.concatenate([self.idf_word, self.idf_char]).astype(np.float32)
+        values = counts.data
+        many = values > 1
+        values[many] = 1.0 + np.log(values[many])
+        values *= idf[counts.indices]
+        block = np.repeat(2 * np.arange(counts.shape[0]), np.diff(counts.indptr))
+        block += counts.indices >= len(self.word)
+        squares = np.bincount(block, weights=values * values)
+        scale = 1.0 / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
+        scaled: NDArray[np.float32] = values * scale.astype(np.float32)[block]
+        return scaled
 
     def vectorizers(self) -> FeatureUnion:
         """Return fitted stock scikit-learn vectorizers that compute the same features."""
@@ -153,13 +178,3 @@ def _counted(grams: Iterable[list[str]], vocabulary: dict[str, int]) -> Csr:
     matrix = sparse.csr_matrix((ones, ids, starts), shape=(len(rows), len(vocabulary)))
     matrix.sum_duplicates()
     return matrix
-
-
-def _weigh(counts: Csr, idf: NDArray[np.float64]) -> Csr:
-    """Turn counts into sublinear tf times idf, rows of length 1; empty rows stay empty."""
-    data = (1.0 + np.log(counts.data)) * idf.astype(np.float32)[counts.indices]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    squares = np.bincount(rows, weights=data * data, minlength=counts.shape[0])
-    scale = 1.0 / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-    counts.data = (data * scale[rows]).astype(np.float32)
-    return counts

@@ -118,10 +118,12 @@ def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocab
     lengths = (recipe.char_ngram_min, recipe.char_ngram_max)
     vocabulary = learn(rows.tokens, char_ngrams=lengths, min_df=recipe.min_df(n))
 
+    known = vocabulary.cut(rows.tokens.table)
+
     def passes() -> Iterator[Csr]:
         for _ in range(recipe.visits):
             copy = altered(rows.tokens, rng, drop_rate=recipe.drop_rate, typo_rate=recipe.typo_rate)
-            yield vocabulary.transform(copy)
+            yield vocabulary.transform(copy, known)
 
     weights = train(
         passes(),

@@ -15,11 +15,6 @@ from starlette.types import ASGIApp
 
 from chatloop import __version__
 from chatloop.core.settings import Settings
-from chatloop.loop.feedback.copy import CsvCopy
-from chatloop.loop.feedback.intake import Intake
-from chatloop.loop.feedback.reports import Reports
-from chatloop.loop.monitor.lookup import find_record
-from chatloop.loop.retrain.cycle import CSV_COPY
 from chatloop.loop.store import Store
 from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages
 from chatloop.serve.api.edge import Edge
@@ -28,10 +23,9 @@ from chatloop.serve.api.state import State
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.ui.door import UiDoor
-from chatloop.serve.wiring import House, make_house, make_turn
+from chatloop.serve.wiring import House, intake_of, make_house, make_turn
 
 log = logging.getLogger(__name__)
-REPORTS = "chatbot_feedback.jsonl"
 SITE = Path("site")
 ROUTERS = (chat, intents, feedback, models, metrics, health, pages)
 
@@ -112,17 +106,7 @@ def _make_state(settings: Settings, house: House) -> State:
     make = partial(make_turn, house=house, model=house.model)
     live = Live(settings.models_dir, settings.logs_dir, make)
     store = Store(settings.store_url)
-    intake = Intake(
-        store=store,
-        known_labels=_known_labels(live),
-        find_record=partial(find_record, settings.chat_log),
-        turn_ids=house.ids,
-        pseudonyms=house.pseudonyms,
-        csv_copy=CsvCopy(settings.data_dir / CSV_COPY),
-        reports=Reports(settings.data_dir / REPORTS),
-        limit_chars=settings.prompt_limit_chars,
-        new_intent_examples=settings.new_intent_examples,
-    )
+    intake = intake_of(settings, store, house.secret, _known_labels(live))
     return State(
         settings=settings,
         house=house,

@@ -86,8 +86,8 @@ class Client:
         self._headers = dict(headers)
 
     def health(self) -> Json:
-        """State of the service and of its language model."""
-        return self._json("GET", "/health")
+        """State of the service and of its language model, also while it is not ready (503)."""
+        return self._json("GET", "/health", also=503)
 
     def intents(self) -> list[str]:
         """Names of the intents that the current model knows."""
@@ -130,8 +130,10 @@ class Client:
         except (requests.RequestException, ValueError) as error:
             raise ApiError("The API broke off before the end of its answer.") from error
 
-    def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
-        with self._answer(method, path, body) as response:
+    def _json(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, also: int = 200
+    ) -> Json:
+        with self._answer(method, path, body, also=also) as response:
             try:
                 made: Json = response.json()
             except ValueError as error:
@@ -139,7 +141,13 @@ class Client:
             return made
 
     def _answer(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, stream: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        stream: bool = False,
+        also: int = 200,
     ) -> requests.Response:
         session = requests.Session()
         session.trust_env = False
@@ -157,7 +165,7 @@ class Client:
             raise ApiAwayError(_away(self._base_url)) from error
         except requests.RequestException as error:
             raise ApiError(f"The API at {self._base_url} took too long; try again.") from error
-        if response.ok:
+        if response.ok or response.status_code == also:
             return response
         with response:
             raise ApiError(_problem(response))

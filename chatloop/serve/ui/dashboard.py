@@ -28,6 +28,12 @@ _COLOURS = {
     "p95": "#e5702a",
     "p50": "#4f6bed",
 }
+_PLOT: dict[str, Any] = {
+    "elem_classes": "cl-plot",
+    "y_lim": [0, None],  # otherwise the axis starts at the smallest value
+    "buttons": [],
+    "min_width": 320,
+}
 
 Samples = tuple[Json, ...]
 
@@ -99,9 +105,9 @@ def tiles(figures: Json) -> str:
     shown = [
         ("Turns", words.count(figures.get("turns")), ""),
         ("Answered locally", words.percent(figures.get("share_local")), "by the intent model"),
-        ("Degraded", words.percent(figures.get("share_degraded")), "the language model was away"),
+        ("Degraded", words.percent(figures.get("share_degraded")), "model away or failed"),
         ("Latency p50", words.duration(latency.get("p50")), "half are faster"),
-        ("Latency p95", words.duration(latency.get("p95")), "19 of 20 are faster"),
+        ("Latency p95", words.duration(latency.get("p95")), "95 % are faster"),
         ("Personal data", words.percent(figures.get("share_pii")), "of turns, masked"),
     ]
     if figures.get("satisfaction") is not None:
@@ -150,13 +156,12 @@ def _sample(figures: Json) -> Json:
 def _line_plot(title: str, unit: str) -> gr.LinePlot:
     return gr.LinePlot(
         x="time", y="value", color="kind", title=title, x_title=" ", y_title=unit,
-        color_title=" ", color_map=_COLOURS, y_lim=[0, None], height=280, buttons=[],
-        min_width=320,
+        color_title=" ", color_map=_COLOURS, height=280, **_PLOT,
     )  # fmt: skip
 
 
 def _bar_plot(title: str, column: str) -> gr.BarPlot:
     return gr.BarPlot(
         x=column, y="turns", title=title, x_title=" ", y_title="turns", sort="-y",
-        y_lim=[0, None], x_label_angle=-40, height=320, buttons=[], min_width=320,
+        x_label_angle=-40, height=320, **_PLOT,
     )  # fmt: skip

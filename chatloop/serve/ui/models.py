@@ -18,6 +18,7 @@ from chatloop.serve.ui.api import ApiAwayError, Client, Gateway, Json
 
 _POLL_S = 0.5
 _MOST_SILENT_POLLS = 40  # the API may restart in the middle of a job
+_COLUMNS = ("Release", "Made (UTC)", "Accuracy", "Macro F1", "Rows", "Intents")
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -97,11 +98,10 @@ class Models:
 
 def release_table(answer: Json) -> str:
     """Return the releases as an HTML table, newest first as the API gives them."""
-    heads = ("Release", "Made (UTC)", "Accuracy", "Macro F1", "Rows", "Intents")
     rows = "".join(_release(model) for model in answer.get("models") or [])
     if not rows:
         return words.notice("There is no release yet; make one with `python train_model.py`.")
-    head = "".join(f"<th>{name}</th>" for name in heads)
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     return (
         f'<div class="cl-table"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
@@ -113,19 +113,23 @@ def _release(model: Json) -> str:
     accuracy = _score(model.get("accuracy"))
     if low is not None:
         accuracy += f" <small>{_score(low)} to {_score(high)}</small>"
-    current = ' <span class="cl-chip approved">current</span>' if model.get("current") else ""
+    marks = ' <span class="cl-chip approved">current</span>' if model.get("current") else ""
+    if model.get("state") == "broken":
+        marks += ' <span class="cl-chip away">broken</span>'
     cells = (
-        f"<code>{escape(str(model.get('version')))}</code>{current}",
+        f"<code>{escape(str(model.get('version')))}</code>{marks}",
         escape(words.moment(model.get("created_at"))),
         accuracy,
         _score(model.get("macro_f1")),
         words.count(model.get("rows")),
         words.count(model.get("intents")),
     )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    named = zip(_COLUMNS, cells, strict=True)
+    return "<tr>" + "".join(f'<td data-name="{n}">{cell}</td>' for n, cell in named) + "</tr>"
 
 
-def _score(value: float | None) -> str:
+def _score(figure: float | Json | None) -> str:
+    value = figure.get("value") if isinstance(figure, dict) else figure
     return "–" if value is None else f"{value:.3f}"
 
 
@@ -148,41 +152,32 @@ def job_state(job: Json) -> str:
 
 def outcome(result: Json) -> str:
     """Return the end of a job: what became of the new model, on which rows, by which checks."""
-    promoted = bool(result.get("promoted"))
-    new, old = result.get("new_version"), result.get("old_version")
-    if promoted:
-        title = f"Release {new} is live, in place of {old}."
-    elif new:
-        title = f"Release {old} stays: the gate did not let {new} through."
-    else:
-        title = str(result.get("message") or "Nothing to do.")
-    parts = [f"<b>{escape(title)}</b>"]
-    if new and result.get("message"):
-        parts.append(f"<p>{escape(str(result['message']))}</p>")
-    parts.append(_facts(result))
+    title = str(result.get("message") or "the job is done")
     checks = (result.get("gate") or {}).get("checks") or []
-    parts.append("".join(_check(check) for check in checks))
-    kind = "good" if promoted else "note"
-    return f'<div class="cl-notice {kind} cl-outcome" role="status">{"".join(parts)}</div>'
+    kind = "good" if result.get("promoted") else "note"
+    return (
+        f'<div class="cl-notice {kind}" role="status">'
+        f"<b>{escape(title[:1].upper() + title[1:])}</b>{_facts(result)}"
+        f"{''.join(_check(check) for check in checks)}</div>"
+    )
 
 
 def _facts(result: Json) -> str:
     facts = []
     rows = result.get("rows") or {}
     if rows:
-        facts.append(
-            f"{words.count(rows.get('used'))} rows used, "
-            f"{words.count(rows.get('feedback'))} of them from feedback; "
-            f"{words.count(rows.get('held'))} held back, "
-            f"{words.count(rows.get('refused'))} refused."
-        )
+        numbers = (words.count(rows.get(key)) for key in ("used", "feedback", "held", "refused"))
+        facts.append("{} rows used, {} of them from feedback; {} held back, {} refused.".format(
+            *numbers))  # fmt: skip
+    for label, have in (rows.get("waiting") or {}).items():
+        facts.append(f"New intent {label} waits for more examples: {have}.")
     metrics = result.get("metrics") or {}
     old, new = ((metrics.get(side) or {}).get("accuracy") for side in ("old", "new"))
     if new is not None:
         facts.append(f"Accuracy on the test rows: {_score(old)} before, {_score(new)} now.")
     workers = result.get("workers") or {}
     if workers:
-        facts.append(f"{workers.get('on_new')} of {workers.get('live')} workers use it.")
+        facts.append(f"Workers that use it: {workers.get('on_new')} of {workers.get('live')}.")
     return f"<p>{escape(' '.join(facts))}</p>" if facts else ""
 
 

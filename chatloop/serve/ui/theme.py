@@ -61,7 +61,7 @@ CSS = """
 }
 .gradio-container { color: var(--cl-ink); }
 .gradio-container .fillable { padding: 0 !important; }
-.gradio-container main.contain { width: 100%; max-width: 1168px; margin: 0 auto;
+.gradio-container main.contain { width: 100%; max-width: 1168px; margin: 0 auto !important;
   padding: 22px 24px 40px; box-sizing: border-box; }
 .gradio-container .html-container { padding: 0 !important; }
 .cl-top { align-items: baseline !important; justify-content: space-between; gap: 4px 24px; }
@@ -81,7 +81,10 @@ CSS = """
 #chat { border: 1px solid var(--cl-line) !important; border-radius: 16px;
   background: var(--cl-card); }
 #chat .bubble-wrap { background: transparent; }
-#chat .placeholder { padding: 8px 16px 0; text-align: center; }
+#chat .placeholder-content { justify-content: center; height: 100%; }
+#chat .placeholder { flex: none; height: auto; padding: 8px 16px 0; text-align: center; }
+#chat .message-wrap { padding-top: 34px; }
+#chat .message .prose { opacity: 1; }
 #chat .placeholder p { color: var(--cl-soft); }
 #chat .examples { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; width: 100%;
   max-width: 640px; margin: 0 auto; padding: 16px; box-sizing: border-box; }
@@ -125,15 +128,20 @@ CSS = """
 .cl-ask { gap: 10px !important; flex-wrap: nowrap !important; align-items: stretch; }
 .cl-ask textarea { font-size: 1rem; border: 1px solid var(--cl-line) !important;
   border-radius: 12px; padding: 12px 14px; background: var(--cl-card); color: var(--cl-ink); }
+button.secondary, button.stop { border: 1px solid var(--cl-line) !important; }
+.gr-accordion input, .gr-accordion textarea { border: 1px solid var(--cl-line) !important;
+  border-radius: 10px; }
+.cl-plot { border: 1px solid var(--cl-line) !important; border-radius: 14px !important;
+  background: var(--cl-card) !important; }
 .gr-accordion { border: 1px solid var(--cl-line) !important; border-radius: 14px !important;
   background: var(--cl-card) !important; }
 
 .cl-bar button { white-space: nowrap; }
 .cl-bar { align-items: center; gap: 12px; }
 .cl-tiles { display: grid; gap: 14px; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); }
-.cl-tile { display: flex; flex-direction: column; gap: 2px; padding: 14px 16px;
+.cl-tile { display: flex; flex-direction: column; gap: 2px; padding: 14px 15px;
   border: 1px solid var(--cl-line); border-radius: 14px; background: var(--cl-card); }
-.cl-tile span { font-size: .85rem; color: var(--cl-soft); }
+.cl-tile span { font-size: .82rem; white-space: nowrap; color: var(--cl-soft); }
 .cl-tile b { font-size: 1.65rem; font-weight: 660; line-height: 1.25; color: var(--cl-ink);
   font-variant-numeric: tabular-nums; }
 .cl-tile small { font-size: .78rem; color: var(--cl-soft); min-height: 1.2em; }
@@ -170,6 +178,13 @@ CSS = """
   .gradio-container main.contain { padding: 14px 12px 28px; }
   #chat .examples { grid-template-columns: 1fr; gap: 8px; padding: 8px 12px; }
   #chat .example { padding: 9px 14px; }
+  .cl-table thead { display: none; }
+  .cl-table tr { display: block; padding: 10px 14px;
+    border-bottom: 1px solid var(--cl-line) !important; }
+  .cl-table td { display: flex; justify-content: space-between; align-items: center; gap: 10px;
+    padding: 3px 0; border: 0 !important; }
+  .cl-table td:not(:first-child)::before { content: attr(data-name); color: var(--cl-soft);
+    font-size: .85rem; margin-right: auto; }
   #chat .placeholder h3 { margin-top: 4px; }
   .cl-tiles { grid-template-columns: 1fr 1fr; gap: 10px; }
   .cl-tile { padding: 12px 14px; } .cl-tile b { font-size: 1.35rem; }

@@ -7,6 +7,7 @@ language model is escaped here: no reply can bring its own HTML or make the brow
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -22,6 +23,13 @@ WHO = {
     "refusal": "declined",
     "hand_over": "handed over",
 }
+_LLM_STATES = defaultdict(
+    lambda: "is away",
+    loading="is loading",
+    no_model="is missing",
+    model_missing="is not installed",
+    breaker_open="is resting after failures",
+)
 _LLM_TROUBLE = {
     "llm_timeout": "took too long",
     "llm_busy": "is busy",
@@ -102,17 +110,17 @@ def _chip(text: str, kind: str = "", *, title: str = "") -> str:
 
 def status_line(health: Json) -> str:
     """Return the line that names the language model in use, or says what to do when it is away."""
+    if health.get("status") == "not_ready":
+        problem = health.get("model_problem") or "no release is loaded yet"
+        return _status(f"Not ready: {problem}; make one with `python train_model.py`.", "bad")
     llm = health.get("llm") or {}
     state, model, hint = (str(llm.get(key) or "") for key in ("state", "model", "hint"))
     if state == "ready":
-        text, dot = f"Language model {model} is ready", "good"
-    elif state in {"none", "off", "disabled"}:
-        text, dot = "No language model in use: approved answers and help pages only", "idle"
-    else:
-        name = f"Language model {model}" if model else "The language model"
-        text, dot = f"{name} {'is loading' if state == 'loading' else 'is away'}", "away"
-        text += f". {hint}" if hint else "; approved answers and help pages go on"
-    return _status(text, dot)
+        return _status(f"Language model {model} is ready", "good")
+    if state == "off":
+        return _status("No language model in use: approved answers and help pages only", "idle")
+    text = f"{f'Language model {model}' if model else 'The language model'} {_LLM_STATES[state]}"
+    return _status(f"{text}: {hint}" if hint else text, "away")
 
 
 def status_away(message: str) -> str:

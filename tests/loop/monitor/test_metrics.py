@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.errors import DataError
+from chatloop.core.follow import LogFollower
 from chatloop.core.jsonl import JsonlWriter
 from chatloop.core.logfile import prune, rotate, rotated_files
+from chatloop.loop.monitor import metrics as module
 from chatloop.loop.monitor.aggregate import Aggregate
-from chatloop.loop.monitor.lines import Skipped
+from chatloop.loop.monitor.lines import Skipped, read_line
 from chatloop.loop.monitor.metrics import LogMetrics
 
 from .records import NOW, line, random_record, record
@@ -61,16 +63,19 @@ def test_refresh_counts_only_what_is_new(place):
         assert turns(metrics) == number
 
 
-def test_a_start_reads_the_state_and_the_live_file_only(place):
+def test_a_start_reads_the_state_and_the_live_file_only(place, monkeypatch):
     metrics = place.worker()
     place.write(line(record()), line(record()), b"torn")
     place.rotate(by=metrics)
     place.write(line(record()))
     for path in rotated_files(place.log):
         path.write_bytes(b"nobody reads this again\n" * 50)
+    read: list[bytes] = []
+    monkeypatch.setattr(module, "read_line", lambda raw: read.append(raw) or read_line(raw))
     late = place.worker()
     assert turns(late) == 3
     assert late.skipped()["unreadable"] == 1
+    assert read == [line(record())]
     assert turns(metrics) == 3
 
 
@@ -106,6 +111,24 @@ def test_a_worker_that_slept_through_deleted_files_takes_the_state_over(place):
     assert turns(asleep) == 12
     place.rotate(by=asleep, keep_files=1)
     assert turns(place.worker()) == 12
+
+
+def test_files_deleted_while_a_worker_reads_are_taken_from_the_state(place, monkeypatch):
+    awake, reader = place.worker(), place.worker()
+    place.write(line(record()))
+    assert turns(awake) == 1
+    real = LogFollower.read_new
+
+    def rotate_first(follower: LogFollower) -> Iterator[bytes]:
+        monkeypatch.setattr(LogFollower, "read_new", real)
+        for _ in range(3):
+            place.rotate(by=awake, keep_files=1)
+            place.write(line(record()))
+        return real(follower)
+
+    monkeypatch.setattr(LogFollower, "read_new", rotate_first)
+    assert turns(reader) == 4
+    assert len(rotated_files(place.log)) == 1
 
 
 def test_an_unwritable_state_loses_nothing(place):

@@ -133,12 +133,12 @@ async def test_another_programs_long_answer_in_ollamas_own_queue_is_a_timeout(st
 async def test_closing_the_stream_stops_the_model_and_frees_the_place(standin):
     standin.delay_s = 0.02
     async with client(standin.address) as llm:
-        for left in range(1, 20):
+        for left in range(1, 11):
             async with aclosing(llm.stream(prompt())) as pieces:
                 await anext(pieces)
             await until(lambda left=left: standin.cancelled == left, 1.0)
             assert llm.status().in_flight == 0
-        assert standin.generating == 0
+        await until(lambda: standin.generating == 0, 1.0)
 
 
 async def test_a_cancelled_customer_closes_the_socket_before_the_first_token(standin):
@@ -169,7 +169,7 @@ async def test_many_answers_leave_no_socket_or_task_behind(standin):
     async with client(standin.address) as llm:
         await ask(llm)
         tasks = len(asyncio.all_tasks())
-        for _ in range(50):
+        for _ in range(25):
             assert (await ask(llm))[2] is None
         assert standin.open_sockets <= 3
         assert len(asyncio.all_tasks()) <= tasks + 2

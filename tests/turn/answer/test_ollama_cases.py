@@ -56,10 +56,9 @@ SILENT = ("mute", "think-stall", "drip", "stall")
 INTERRUPTED = ("error-line", "no-done", "cut", "cut-inside", "reset", "stall")
 
 
-@pytest.fixture(params=[True, False], ids=["keeps-alive", "hangs-up"])
-async def standin(request):
+@pytest.fixture
+async def standin():
     async with Standin([]) as server:
-        server.keep_alive = request.param
         yield server
 
 
@@ -78,8 +77,10 @@ async def asked(server, model, limits=None):
     return result
 
 
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["keeps-alive", "hangs-up"])
 @pytest.mark.parametrize("model", ANSWERS)
-async def test_an_answer_arrives_whole(standin, model):
+async def test_an_answer_arrives_whole(standin, model, keep_alive):
+    standin.keep_alive = keep_alive
     text, last, error = await asked(standin, model)
     assert error is None
     assert text == ANSWERS[model]
@@ -114,27 +115,22 @@ async def test_an_endless_answer_ends_at_the_total_limit(standin):
 
 @pytest.mark.parametrize("model", ["runner-gone", "cut-first", "mute", "oom", "busy", "html-502"])
 async def test_at_most_one_retry_and_only_where_it_may_help(standin, model):
-    standin.keep_alive = True
     await asked(standin, model)
     assert standin.chat_calls == (2 if model in ("runner-gone", "cut-first") else 1)
-    standin.chats.clear()
-    standin.keep_alive = False
-    await asked(standin, "cut-first")
-    assert standin.chat_calls == 1, "a fresh connection that is dropped is not tried again"
 
 
 async def test_a_model_process_that_died_is_asked_once_more(standin):
-    standin.keep_alive = True
     text, _, error = await asked(standin, "runner-gone-once")
     assert (text, error) == (HAPPY, None)
 
 
-async def test_a_dropped_reused_connection_is_tried_again(standin):
+async def test_a_dropped_reused_connection_is_tried_again_and_a_fresh_one_is_not(standin):
     text, _, error = await asked(standin, "drops-once")
-    if standin.keep_alive:
-        assert text == HAPPY
-    else:
-        assert error.fault is BackendFault.UNREACHABLE, "a fresh one that is dropped is not"
+    assert (text, error) == (HAPPY, None)
+    standin.answered.clear()
+    standin.keep_alive = False
+    _, _, error = await asked(standin, "drops-once")
+    assert error.fault is BackendFault.UNREACHABLE
 
 
 async def test_only_models_that_think_are_told_not_to(standin):
@@ -168,7 +164,6 @@ async def test_usage_is_what_the_server_counted(standin):
 
 @pytest.mark.parametrize("model", ["plain", "length", "thinker", "odd-writes"])
 async def test_plain_cases_agree_with_the_official_client(standin, model):
-    standin.keep_alive = True
     text, _, _ = await asked(standin, model)
     body = standin.chats[-1]
     oracle = official.AsyncClient(host=standin.address, timeout=5, trust_env=False)

@@ -1,0 +1,114 @@
+"""`python -m chatloop ...`: serve, feedback, models, promote, rollback.
+
+Each command parses, makes one call and sets the exit code: 0 done, 1 a fault (one line), 2 usage.
+models, promote and rollback work with the server down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from chatloop.core.errors import ChatloopError
+from chatloop.core.settings import Settings, load_settings
+from chatloop.core.types import FeedbackType
+
+Say = Callable[[str], None]
+ACTOR = "cli"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = build_parser().parse_args(arguments)
+    try:
+        port, host = getattr(given, "port", None), getattr(given, "host", None)
+        settings = load_settings(port=port, host=host)
+        given.run(settings, given, _say)
+    except ChatloopError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="python -m chatloop", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve API, UI and manual")
+    serve.add_argument("--host", help="address to bind to (default: settings)")
+    serve.add_argument("--port", type=int, help="port to bind to (default: settings)")
+    serve.set_defaults(run=_serve)
+    _add_feedback(commands.add_parser("feedback", help="keep a report by a person"))
+    models = commands.add_parser("models", help="list the releases, newest first")
+    models.set_defaults(run=_models)
+    promote = commands.add_parser("promote", help="serve a release by name")
+    promote.add_argument("version", help="as `models` lists it")
+    promote.set_defaults(run=_promote)
+    back = commands.add_parser("rollback", help="serve the release before the current one again")
+    back.set_defaults(run=_rollback)
+    return parser
+
+
+def _add_feedback(parser: argparse.ArgumentParser) -> None:
+    kinds = [kind.value for kind in FeedbackType]
+    parser.add_argument("--user-id", required=True, help="kept as a keyed hash only")
+    parser.add_argument("--feedback-type", required=True, choices=kinds)
+    parser.add_argument("--description", required=True, help="personal data is taken out")
+    parser.set_defaults(run=_feedback)
+
+
+def _serve(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
+    from chatloop.serve.server import serve
+
+    serve(settings, say)
+
+
+def _feedback(settings: Settings, given: argparse.Namespace, say: Say) -> None:
+    from chatloop.loop.feedback.intake import FeedbackIn
+    from chatloop.serve.wiring import make_intake
+
+    with make_intake(settings) as intake:
+        report = FeedbackIn(
+            user_id=given.user_id,
+            feedback_type=given.feedback_type,
+            description=given.description,
+        )
+        result = intake.submit(report, trusted=True, source="cli")
+    say(f"{result.feedback_id}: {result.message}")
+
+
+def _models(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
+    from chatloop.loop.register.releases import describe_all
+
+    listed = describe_all(settings.models_dir)
+    if not listed["models"]:
+        say("there is no release yet: run `python train_model.py`")
+    for model in listed["models"]:
+        mark = "*" if model["current"] else " "
+        if model["state"] == "broken":
+            say(f"{mark} {model['version']}  broken: {model['problem']}")
+            continue
+        low, high = (100 * bound for bound in model["accuracy_interval"])
+        say(
+            f"{mark} {model['version']}  accuracy {100 * model['accuracy']:.1f} % "
+            f"[{low:.1f}, {high:.1f}] on {model['test_rows']} rows, {model['intents']} intents"
+        )
+
+
+def _promote(settings: Settings, given: argparse.Namespace, say: Say) -> None:
+    from chatloop.loop.register.releases import promote
+
+    switch = promote(settings.models_dir, given.version, ACTOR)
+    say(f"release {switch.version} is current now (before: {switch.previous or 'none'})")
+
+
+def _rollback(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
+    from chatloop.loop.register.releases import rollback
+
+    switch = rollback(settings.models_dir, ACTOR)
+    say(f"release {switch.version} is current again (before: {switch.previous})")
