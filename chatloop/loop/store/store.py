@@ -34,7 +34,8 @@ class Store:
 
         A repeat, by idempotency key or by content (see `_content_key`), makes no second row. A
         repeat by content counts as given now; a new rating replaces the old one, and a trusted
-        repeat replaces a row that waited for review.
+        repeat replaces a row that waited for review; a repeat that must wait changes nothing
+        about an accepted row.
         """
         row = asdict(feedback) | {"family": family, "content_key": _content_key(feedback)}
         try:
@@ -154,7 +155,9 @@ def _repeat(connection: sa.Connection, row: dict[str, Any]) -> Added:
     earlier_columns = sa.select(c.feedback_id, c.status, c.rating)
     earlier = connection.execute(earlier_columns.where(same_content)).one()
     news: dict[str, Any] = {}
-    if earlier.status != row["status"] == FeedbackStatus.ACCEPTED:
+    if earlier.status == FeedbackStatus.ACCEPTED != row["status"]:
+        return Added(earlier.feedback_id, FeedbackStatus.DUPLICATE)
+    if earlier.status != row["status"]:
         news = {k: v for k, v in row.items() if v is not None and k != "feedback_id"}
     elif row["rating"] not in {None, earlier.rating}:
         news = {"rating": row["rating"], "comment": row["comment"]}

@@ -104,7 +104,7 @@ def tiles(figures: Json) -> str:
     latency = figures.get("latency_ms") or {}
     shown = [
         ("Turns", words.count(figures.get("turns")), ""),
-        ("Answered locally", words.percent(figures.get("share_local")), "by the intent model"),
+        ("Answered locally", words.percent(figures.get("share_local")), "approved answers"),
         ("Degraded", words.percent(figures.get("share_degraded")), "model away or failed"),
         ("Latency p50", words.duration(latency.get("p50")), "half are faster"),
         ("Latency p95", words.duration(latency.get("p95")), "95 % are faster"),
@@ -156,7 +156,7 @@ def _sample(figures: Json) -> Json:
 def _line_plot(title: str, unit: str) -> gr.LinePlot:
     return gr.LinePlot(
         x="time", y="value", color="kind", title=title, x_title=" ", y_title=unit,
-        color_title=" ", color_map=_COLOURS, height=280, **_PLOT,
+        color_title=" ", color_map=_COLOURS, x_axis_format="%H:%M", height=280, **_PLOT,
     )  # fmt: skip
 
 

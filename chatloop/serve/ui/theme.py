@@ -128,6 +128,8 @@ CSS = """
 .cl-ask { gap: 10px !important; flex-wrap: nowrap !important; align-items: stretch; }
 .cl-ask textarea { font-size: 1rem; border: 1px solid var(--cl-line) !important;
   border-radius: 12px; padding: 12px 14px; background: var(--cl-card); color: var(--cl-ink); }
+button.secondary:hover { background: var(--cl-blue-bg) !important;
+  color: var(--cl-ink) !important; }
 button.secondary, button.stop { border: 1px solid var(--cl-line) !important; }
 .gr-accordion input, .gr-accordion textarea { border: 1px solid var(--cl-line) !important;
   border-radius: 10px; }
