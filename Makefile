@@ -47,10 +47,12 @@ check: setup-dev ## lint, types, import contracts, file sizes
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache
 	@$(PY) scripts/check_sizes.py
+	@$(PY) scripts/file_map.py --check
 
 fix: setup-dev ## format and mend what can be mended automatically
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+	@$(PY) scripts/file_map.py
 
 docs: setup ## build the manual into site/ (served at /manual)
 	@$(PY) -m mkdocs build -q --strict

@@ -17,12 +17,13 @@ from chatloop.core.jsonl import JsonlWriter
 from chatloop.core.release import CERTIFICATE, GOLDEN, Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.core.types import OOS
+from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.intake import Intake
+from chatloop.loop.feedback.reports import FILE as REPORTS
 from chatloop.loop.feedback.reports import Reports
 from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
-from chatloop.loop.retrain.cycle import CSV_COPY
 from chatloop.loop.store import Store
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.base import LanguageModel
@@ -41,7 +42,6 @@ from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
 
 NO_LLM = "none"
-REPORTS = "chatbot_feedback.jsonl"
 
 
 @dataclass(frozen=True)

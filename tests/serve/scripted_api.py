@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
@@ -153,12 +153,11 @@ def _job_states(result: Json) -> list[Json]:
 
 def make_app(script: Script) -> FastAPI:
     """Return the stand-in as an ASGI app."""
-    app = FastAPI()
 
-    @app.middleware("http")
-    async def remember(request: Request, call_next: Any) -> Any:
+    def remember(request: Request) -> None:
         script.headers.append(dict(request.headers))
-        return await call_next(request)
+
+    app = FastAPI(dependencies=[Depends(remember)])
 
     @app.post("/chat/stream")
     async def chat_stream(request: Request) -> Any:

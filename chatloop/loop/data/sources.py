@@ -1,7 +1,7 @@
-"""Reads what people bring: a CSV (`text` and `intent` or `label`, optional `split`) or a JSON of
-the shape `{"train": [[text, intent], ...], "oos_train": ...}`.
+"""Reads what people bring: a CSV or a JSON file of labelled texts.
 
-Only reading: cleaning is `clean.py`. Each problem is one line with file and row.
+CSV: columns `text` and `intent` or `label`, optional `split`. JSON: `{"train": [[text, intent],
+...], "oos_train": ...}`. Only reading: cleaning is `clean.py`. Each problem is one line with file and row.
 """
 
 from __future__ import annotations

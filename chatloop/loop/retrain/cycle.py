@@ -16,6 +16,7 @@ from chatloop.core.release import Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.loop.data.rows import FILE, Part, fingerprint, read_rows
 from chatloop.loop.evaluate.gate import GateVerdict, compare
+from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.labels import LabelledRows, training_rows
 from chatloop.loop.register.build import METADATA, Built, Training, build_release, read_texts
@@ -25,8 +26,6 @@ from chatloop.turn.classify import load as load_scorer
 
 Report = Callable[[float, str, str], None]
 """Progress: share done in [0, 1], stage, one line for people."""
-
-CSV_COPY = "new_user_data.csv"
 
 
 @dataclass(frozen=True)

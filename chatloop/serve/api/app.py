@@ -18,7 +18,7 @@ from chatloop.core.settings import Settings
 from chatloop.loop.store import Store
 from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages
 from chatloop.serve.api.edge import Edge
-from chatloop.serve.api.problems import add_problem_handlers
+from chatloop.serve.api.problems import Problem, add_problem_handlers
 from chatloop.serve.api.state import State
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
@@ -27,6 +27,7 @@ from chatloop.serve.wiring import House, intake_of, make_house, make_turn
 
 log = logging.getLogger(__name__)
 SITE = Path("site")
+_COUNT_INTERVAL_S = 5.0
 ROUTERS = (chat, intents, feedback, models, metrics, health, pages)
 
 
@@ -77,12 +78,20 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     if house.model:
         await house.model.start()
     await state.live.look()
-    tasks = [asyncio.create_task(state.live.follow())]
+    tasks = [asyncio.create_task(state.live.follow()), asyncio.create_task(_keep_counting(state))]
     tasks += [asyncio.create_task(app.state.door.start())] if app.state.door else []
     try:
         yield
     finally:
         await _close(app, state, tasks)
+
+
+async def _keep_counting(state: State) -> None:
+    """Follow the log at a steady pace, so that neither /metrics nor a rotation has much to read."""
+    while True:
+        await asyncio.sleep(_COUNT_INTERVAL_S)
+        with contextlib.suppress(Problem):
+            await state.log_door(state.house.metrics.refresh)
 
 
 async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) -> None:

@@ -44,7 +44,7 @@ async def _bytes(request: Request) -> bytes:
 
 
 def parse(data: bytes, content_type: str) -> dict[str, Any]:
-    """Return the fields of a body. A form is one unless it looks like JSON."""
+    """Return the fields of a body. A form is one unless it looks like JSON; `a=` is no value."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -69,12 +69,10 @@ def _no_constant(_: str) -> None:
 
 def _form(text: str) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS, errors="strict"
-        )
+        pairs = parse_qsl(text, max_num_fields=_MAX_FORM_FIELDS, errors="strict")
     except (ValueError, UnicodeDecodeError) as error:
         raise Problem("bad-request", "the form cannot be read") from error
-    return dict(pairs)
+    return {name: value for name, value in pairs if value}
 
 
 def check(model: type[M], fields: dict[str, Any]) -> M:

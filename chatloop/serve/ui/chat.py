@@ -156,9 +156,9 @@ class Chat:
         }
         asked = (*conversation, Line("user", question, words.safe_markdown(question)))
         waiting = Line("assistant", "", '<span class="cl-typing">thinking</span>')
-        yield _page((*asked, waiting), "", gr.skip(), _no_suggestions())
+        yield _page((*asked, waiting), "", gr.update(open=False), _no_suggestions())
         for answer, suggestions in self._answer(body, request):
-            form = gr.update(visible=True, open=False) if answer.turn_id else gr.skip()
+            form = gr.update(visible=True) if answer.turn_id else gr.skip()
             yield _page((*asked, answer), gr.skip(), form, suggestions)
 
     def _answer(
