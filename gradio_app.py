@@ -6,6 +6,8 @@ import argparse
 import socket
 import sys
 
+from uvicorn import Config, Server
+
 from chatloop.core.errors import ChatloopError
 from chatloop.core.ids import load_secret
 from chatloop.core.settings import load_settings
@@ -26,16 +28,12 @@ def main() -> None:
         sys.exit(f"gradio_app: {error}")
     except OSError as error:
         sys.exit(f"gradio_app: {error}; use another port: python gradio_app.py --port 7861")
-    import uvicorn
-
     from chatloop.serve.ui.page import build_app
 
     near = settings.host.replace("0.0.0.0", "127.0.0.1")  # not an address to call
     app = build_app(given.api_url or f"http://{near}:{settings.port}", secret=secret)
-    sys.stdout.write(f"The page is at http://{near}:{settings.ui_port}\n")
-    sys.stdout.flush()
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listener])
+    print(f"The page is at http://{near}:{settings.ui_port}", flush=True)  # noqa: T201
+    Server(Config(app, log_level="warning", timeout_graceful_shutdown=2)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

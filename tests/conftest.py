@@ -23,6 +23,14 @@ def read_cases(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
+def seed() -> int:
+    """The seed of a random test: fixed, or TEST_SEED; printed, so that a failure can be repeated."""
+    number = int(os.environ.get("TEST_SEED", "7"))
+    print(f"seed {number} (set TEST_SEED for another)")
+    return number
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home of one's own with the tiny bot's content, not trained."""
     write_content(tmp_path / "home")

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -279,9 +278,3 @@ def tiny_turn(
         recorder=Recorder(sink or ListSink()),
     )
 
-
-@contextmanager
-def seeded(name: str, seed: int) -> Iterator[int]:
-    """Print the seed of a random test, so that a failure can be repeated."""
-    print(f"{name}: seed {seed}")
-    yield seed

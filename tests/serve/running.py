@@ -40,7 +40,7 @@ def running(settings: Settings, *, with_ui: bool = False) -> Iterator[httpx.Clie
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=240, trust_env=False) as client:
         wait_for(lambda: server.started, "the server to start")
         try:
             yield client

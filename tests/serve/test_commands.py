@@ -51,7 +51,7 @@ def test_serving_before_training_names_the_command(tmp_path: Path) -> None:
 
 
 def test_monitoring_without_a_log_names_the_command(tmp_path: Path) -> None:
-    assert "uvicorn main:app" in one_line(run(tmp_path, "monitoring.py"))
+    assert "make run" in one_line(run(tmp_path, "monitoring.py"))
 
 
 @pytest.mark.parametrize("command", [("-m", "chatloop", "serve"), ("gradio_app.py",)])

@@ -56,9 +56,10 @@ def test_an_unknown_field_names_the_nearest_known_one(client: httpx.Client) -> N
     assert "did you mean `prompt`?" in problem["detail"]
 
 
-def test_a_lone_surrogate_in_a_prompt_is_cleaned_not_a_fault(client: httpx.Client) -> None:
+def test_a_lone_surrogate_is_refused_not_a_fault(client: httpx.Client) -> None:
     response = client.post("/chat", content=b'{"prompt": "refund \\ud800 please"}')
-    assert response.status_code == 200
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_a_wrong_method_is_405_with_the_same_shape(client: httpx.Client) -> None:

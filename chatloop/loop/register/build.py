@@ -20,7 +20,15 @@ from typing import Any
 import joblib
 
 from chatloop.core.errors import DataError, ReleaseError
-from chatloop.core.release import CERTIFICATE, GOLDEN, Release, new_version, write_release
+from chatloop.core.release import (
+    CERTIFICATE,
+    GOLDEN,
+    METADATA,
+    PIPELINE,
+    Release,
+    new_version,
+    write_release,
+)
 from chatloop.core.types import OOS
 from chatloop.loop.data.knowledge import (
     ApprovedAnswer,
@@ -40,7 +48,6 @@ from chatloop.turn.answer import content
 from chatloop.turn.classify import TOLERANCE, Scorer
 
 Say = Callable[[str], None]
-PIPELINE, METADATA = "intent_pipeline.joblib", "model_metadata.json"
 FEEDBACK_WEIGHT = 3.0
 """How much a person's correction counts against a seed row: it must show after one retrain."""
 

@@ -17,13 +17,14 @@ from typing import Any
 from chatloop.core.errors import ReleaseError
 from chatloop.core.locks import exclusive
 from chatloop.core.release import (
+    METADATA,
+    PIPELINE,
     Pointer,
     list_versions,
     open_release,
     read_pointer,
     write_pointer,
 )
-from chatloop.loop.register.build import METADATA, PIPELINE
 
 log = logging.getLogger(__name__)
 HISTORY = "history.jsonl"

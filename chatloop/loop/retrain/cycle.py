@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chatloop.core.errors import ReleaseError
-from chatloop.core.release import Release, open_release, read_pointer
+from chatloop.core.release import METADATA, Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.loop.data.rows import FILE, Part, fingerprint, read_rows
 from chatloop.loop.evaluate.gate import GateVerdict, compare
 from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.labels import LabelledRows, training_rows
-from chatloop.loop.register.build import METADATA, Built, Training, build_release, read_texts
+from chatloop.loop.register.build import Built, Training, build_release, read_texts
 from chatloop.loop.register.releases import promote
 from chatloop.loop.store import Store
 from chatloop.turn.classify import load as load_scorer

@@ -1,4 +1,4 @@
-"""Altered copies of the training texts: a word dropped, a letter swapped or lost.
+"""Altered copies of the training texts: words dropped, letters swapped or lost.
 
 Works on token numbers, so a copy costs little more than its new tokens. Labels stay: no
 alteration here is meant to change what a message asks for.
@@ -16,17 +16,17 @@ _TYPO_MIN_CHARS = 3
 def altered(
     tokens: Tokens, rng: np.random.Generator, *, drop_rate: float, typo_rate: float
 ) -> Tokens:
-    """Return a copy in which texts lose one word, or get one typo, at these rates."""
+    """Return a copy: each word is lost at `drop_rate`, a text gets one typo at `typo_rate`."""
     return _with_typos(_with_drops(tokens, rng, drop_rate), rng, typo_rate)
 
 
 def _with_drops(tokens: Tokens, rng: np.random.Generator, rate: float) -> Tokens:
-    lengths = np.diff(tokens.starts)
-    chosen = (lengths > 1) & (rng.random(tokens.n_texts) < rate)
-    place = tokens.starts[:-1] + (rng.random(tokens.n_texts) * lengths).astype(np.int64)
-    ids = np.delete(tokens.ids, place[chosen])
-    starts = np.concatenate([[0], np.cumsum(lengths - chosen)])
-    return Tokens(tokens.table, ids, starts)
+    """Drop words; a text that would lose all of them keeps them all."""
+    text_of = np.repeat(np.arange(tokens.n_texts), np.diff(tokens.starts))
+    kept = rng.random(len(tokens.ids)) >= rate
+    kept |= ~np.bincount(text_of, weights=kept, minlength=tokens.n_texts).astype(bool)[text_of]
+    lengths = np.bincount(text_of[kept], minlength=tokens.n_texts)
+    return Tokens(tokens.table, tokens.ids[kept], np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def _with_typos(tokens: Tokens, rng: np.random.Generator, rate: float) -> Tokens:

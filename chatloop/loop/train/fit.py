@@ -115,8 +115,11 @@ def _prepare(
 
 def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocabulary, Weights]:
     n = rows.tokens.n_texts
-    lengths = (recipe.char_ngram_min, recipe.char_ngram_max)
-    vocabulary = learn(rows.tokens, char_ngrams=lengths, min_df=recipe.min_df(n))
+    vocabulary = learn(
+        rows.tokens,
+        char_ngrams=(recipe.char_ngram_min, recipe.char_ngram_max),
+        min_df=recipe.min_df(n),
+    )
 
     known = vocabulary.cut(rows.tokens.table)
 
@@ -125,15 +128,7 @@ def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocab
             copy = altered(rows.tokens, rng, drop_rate=recipe.drop_rate, typo_rate=recipe.typo_rate)
             yield vocabulary.transform(copy, known)
 
-    weights = train(
-        passes(),
-        rows.targets,
-        rng,
-        step=recipe.step,
-        batch_rows=recipe.batch_rows,
-        averaged=max(recipe.visits // 3, 1),
-    )
-    return vocabulary, weights
+    return vocabulary, train(passes(), rows.targets, recipe.descent(), rng)
 
 
 def _out_of_fold(rows: _Rows, n_given: int, recipe: Recipe, seed: int) -> Floats:

@@ -1,15 +1,18 @@
 """Multinomial logistic regression by minibatch AdaGrad on sparse rows, in numpy and scipy.
 
-Minimises the weighted cross-entropy of softmax(X W + b). For a batch B the gradient is
-X_B^T (P_B - Y_B), zero outside the columns that occur in B, so only those rows of W move:
+Minimises sum_i w_i * -log softmax(x_i W + b)[y_i] + l2 / 2 * |W|^2. For a batch B the gradient
+of the losses is X_B^T (w * (P_B - Y_B)), zero outside the columns that occur in B, so only those
+rows of W are read and moved; the L2 pull of a row is dealt out over the batches that touch it:
+    G_j = X_Bj^T (w * (P_B - Y_B)) + l2 / touches_j * W_j
     H_j += G_j^2,   W_j -= step * G_j / sqrt(H_j + eps)
 (Duchi, Hazan, Singer: Adaptive subgradient methods, JMLR 12, 2011). The result is the mean of
 the weights after each of the last passes (Polyak and Juditsky, 1992). One thread, the same
-numbers for the same seed.
+numbers for the same seed. Passes may hold different features of the same rows: altered copies.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -52,16 +55,29 @@ class Targets:
     n_labels: int
 
 
-class AdaGrad:
+@dataclass(frozen=True)
+class Descent:
+    """How to go down: step length, rows a batch, L2 strength, passes whose weights are averaged.
+
+    `l2` is the strength against the SUM of the losses: scikit-learn's 1 / C.
+    """
+
+    step: float
+    batch_rows: int
+    l2: float
+    averaged: int
+
+
+class _AdaGrad:
     """The running state of the solver: weights and sums of squared gradients."""
 
-    def __init__(self, n_features: int, n_labels: int, step: float) -> None:
-        self.weights = Weights(
-            np.zeros((n_features, n_labels), np.float32), np.zeros(n_labels, np.float32)
-        )
-        self._squares = np.zeros((n_features, n_labels), np.float32)
+    def __init__(self, first: Any, n_labels: int, descent: Descent) -> None:
+        shape = (first.shape[1], n_labels)
+        self.weights = Weights(np.zeros(shape, np.float32), np.zeros(n_labels, np.float32))
+        self._squares = np.zeros(shape, np.float32)
         self._bias_squares = np.zeros(n_labels, np.float32)
-        self._step = np.float32(step)
+        self._step = np.float32(descent.step)
+        self._pull = _pull(first, descent)
 
     def learn(self, features: Any, labels: NDArray[np.int64], weights: Floats) -> None:
         """Take one step on a batch."""
@@ -69,19 +85,32 @@ class AdaGrad:
         error[np.arange(len(labels)), labels] -= 1.0
         error *= weights[:, None]
         columns, local = _touched(features)
+        matrix = self.weights.matrix[columns]
         gradient = local.T @ error
-        squares = self._squares[columns] + gradient * gradient
+        gradient += self._pull[columns] * matrix
+        squares = self._squares[columns]
+        squares += gradient * gradient
         self._squares[columns] = squares
+        self.weights.matrix[columns] = matrix - self._scaled(gradient, squares)
+        bias_gradient = error.sum(axis=0)
+        self._bias_squares += bias_gradient * bias_gradient
+        self.weights.bias[:] -= self._scaled(bias_gradient, self._bias_squares.copy())
+
+    def _scaled(self, gradient: Floats, squares: Floats) -> Floats:
+        """Return the step; both arguments are used up."""
         squares += _EPSILON
         np.sqrt(squares, out=squares)
-        gradient /= squares
-        gradient *= self._step
-        self.weights.matrix[columns] -= gradient
-        self._learn_bias(error.sum(axis=0))
+        np.divide(gradient, squares, out=gradient)
+        return np.multiply(gradient, self._step, out=gradient)
 
-    def _learn_bias(self, gradient: Floats) -> None:
-        self._bias_squares += gradient * gradient
-        self.weights.bias[:] -= self._step * gradient / np.sqrt(self._bias_squares + _EPSILON)
+
+def _pull(first: Any, descent: Descent) -> Floats:
+    """Return each column's L2 strength a touch, so that a pass adds up to `l2`, (n, 1)."""
+    n_rows, n_columns = first.shape
+    share = np.bincount(first.indices, minlength=n_columns) / n_rows
+    batches = n_rows / descent.batch_rows
+    touches = np.maximum(batches * (1.0 - (1.0 - share) ** descent.batch_rows), 1.0)
+    return (descent.l2 / touches).astype(np.float32)[:, None]
 
 
 def _touched(features: Any) -> tuple[NDArray[np.intp], Any]:
@@ -96,31 +125,23 @@ def _touched(features: Any) -> tuple[NDArray[np.intp], Any]:
 
 
 def train(
-    passes: Iterable[Any],
-    targets: Targets,
-    rng: np.random.Generator,
-    *,
-    step: float,
-    batch_rows: int,
-    averaged: int,
+    passes: Iterable[Any], targets: Targets, descent: Descent, rng: np.random.Generator
 ) -> Weights:
     """Return weights after one pass over each matrix in `passes`, all with the same targets.
 
     The mean of the weights after the last `averaged` passes is returned.
     """
-    solver: AdaGrad | None = None
-    kept: list[Weights] = []
+    solver: _AdaGrad | None = None
+    kept: deque[Weights] = deque(maxlen=descent.averaged)
     for features in passes:
-        if solver is None:
-            solver = AdaGrad(features.shape[1], targets.n_labels, step)
+        solver = solver or _AdaGrad(features, targets.n_labels, descent)
         order = rng.permutation(features.shape[0])
-        for start in range(0, len(order), batch_rows):
-            rows = order[start : start + batch_rows]
-            solver.learn(features[rows], targets.labels[rows], targets.weights[rows])
-        w = solver.weights
-        kept = [*kept, Weights(w.matrix.copy(), w.bias.copy())][-averaged:]
-    if not kept:
-        raise ValueError("no passes")
+        shuffled = features[order]
+        labels, weights = targets.labels[order], targets.weights[order]
+        for start in range(0, len(order), descent.batch_rows):
+            rows = slice(start, start + descent.batch_rows)
+            solver.learn(shuffled[rows], labels[rows], weights[rows])
+        kept.append(Weights(solver.weights.matrix.copy(), solver.weights.bias.copy()))
     return Weights(_mean([k.matrix for k in kept]), _mean([k.bias for k in kept]))
 
 

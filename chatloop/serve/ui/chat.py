@@ -6,6 +6,7 @@ nothing about how an answer is made.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,6 +102,7 @@ class Chat:
                 self._chatbot,
                 self._conversation,
                 self._box,
+                self._session,
                 self._form,
                 *self._suggestions,
             ],
@@ -126,7 +128,7 @@ class Chat:
         self,
         conversation: Conversation,
         mode: str,
-        session_id: str,
+        session_id: str | None,
         request: gr.Request,
         chosen: gr.SelectData,
     ) -> Iterator[tuple[Any, ...]]:
@@ -137,13 +139,17 @@ class Chat:
         question: str,
         conversation: Conversation,
         mode: str,
-        session_id: str,
+        session_id: str | None,
         request: gr.Request,
     ) -> Iterator[tuple[Any, ...]]:
-        """Send the question; yields the page after each piece of the answer."""
+        """Send the question; yields the page after each piece of the answer.
+
+        The first question gives the browser its random session id, which it keeps.
+        """
         if not question.strip():
-            yield (gr.skip(),) * (4 + _SUGGESTIONS)
+            yield (gr.skip(),) * (5 + _SUGGESTIONS)
             return
+        session_id = session_id or secrets.token_urlsafe(16)
         body = {
             "prompt": question,
             "mode": mode,
@@ -156,10 +162,10 @@ class Chat:
         }
         asked = (*conversation, Line("user", question, words.safe_markdown(question)))
         waiting = Line("assistant", "", '<span class="cl-typing">thinking</span>')
-        yield _page((*asked, waiting), "", gr.update(open=False), _no_suggestions())
+        yield _page((*asked, waiting), ("", session_id, gr.update(open=False)), _no_suggestions())
         for answer, suggestions in self._answer(body, request):
             form = gr.update(visible=True) if answer.turn_id else gr.skip()
-            yield _page((*asked, answer), gr.skip(), form, suggestions)
+            yield _page((*asked, answer), (gr.skip(), gr.skip(), form), suggestions)
 
     def _answer(
         self, body: dict[str, Any], request: gr.Request
@@ -243,9 +249,10 @@ def _chatbot() -> gr.Chatbot:
     )
 
 
-def _page(lines: Conversation, box: Any, form: Any, suggestions: list[Any]) -> tuple[Any, ...]:
+def _page(lines: Conversation, others: tuple[Any, ...], suggestions: list[Any]) -> tuple[Any, ...]:
+    """Return the outputs of `_ask`; `others` are the text box, the session and the form."""
     messages = [{"role": line.role, "content": line.shown} for line in lines]
-    return messages, lines, box, form, *suggestions
+    return messages, lines, *others, *suggestions
 
 
 def _no_suggestions() -> list[Any]:

@@ -21,6 +21,7 @@ from chatloop.serve.ui.api import Gateway, Json
 _REFRESH_S = 5.0
 _MOST_SAMPLES = 720  # an hour of refreshes
 _MOST_INTENTS = 12
+_LEAST_HEIGHT = 5  # of a y axis: a single turn is not shown as a whole plot of fractions
 _WINDOWS = [("5 minutes", "5m"), ("1 hour", "1h"), ("24 hours", "24h")]
 _COLOURS = {
     "all turns": "#4f6bed",
@@ -30,7 +31,6 @@ _COLOURS = {
 }
 _PLOT: dict[str, Any] = {
     "elem_classes": "cl-plot",
-    "y_lim": [0, None],  # otherwise the axis starts at the smallest value
     "buttons": [],
     "min_width": 320,
 }
@@ -92,10 +92,10 @@ class Dashboard:
         return (
             samples,
             tiles(figures),
-            over_time(points, {"turns": "all turns", "local": "answered locally"}),
-            over_time(points, {"p50_ms": "p50", "p95_ms": "p95"}),
-            by_name(by.get("intent") or {}, "intent"),
-            by_name(by.get("answered_by") or {}, "who"),
+            _drawn(over_time(points, {"turns": "all turns", "local": "answered locally"})),
+            _drawn(over_time(points, {"p50_ms": "p50", "p95_ms": "p95"})),
+            _drawn(by_name(by.get("intent") or {}, "intent")),
+            _drawn(by_name(by.get("answered_by") or {}, "who")),
         )
 
 
@@ -121,14 +121,14 @@ def tiles(figures: Json) -> str:
 
 
 def over_time(points: Sequence[Json], names: dict[str, str]) -> pd.DataFrame:
-    """Return `points` as rows (time, value, kind) for a line plot, one kind a name."""
+    """Return `points` as rows (time, kind, value) for a line plot, one kind a name."""
     rows = [
-        (pd.Timestamp(point["t"], unit="s"), float(point[key]), kind)
+        (pd.Timestamp(point["t"], unit="s"), kind, float(point[key]))
         for key, kind in names.items()
         for point in points
         if point.get(key) is not None
     ]
-    return pd.DataFrame(rows, columns=["time", "value", "kind"])
+    return pd.DataFrame(rows, columns=["time", "kind", "value"])
 
 
 def by_name(counts: dict[str, int], column: str) -> pd.DataFrame:
@@ -139,6 +139,12 @@ def by_name(counts: dict[str, int], column: str) -> pd.DataFrame:
         top.append(("all others", sum(number for _, number in rest)))
     rows = [(words.WHO.get(name, words.spaced(name)), number) for name, number in top]
     return pd.DataFrame(rows, columns=[column, "turns"])
+
+
+def _drawn(frame: pd.DataFrame) -> Any:
+    """Show `frame`, its last column upwards from 0 with some air above the highest value."""
+    highest = 0.0 if frame.empty else float(frame.iloc[:, -1].max())
+    return gr.update(value=frame, y_lim=[0, max(highest * 1.08, _LEAST_HEIGHT)])
 
 
 def _sample(figures: Json) -> Json:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 
 import gradio as gr
 from fastapi import FastAPI
@@ -46,7 +45,6 @@ def build_page(api_url: str | None = None, *, secret: bytes) -> gr.Blocks:
         dashboard.follow(numbers_tab, [chat_tab, models_tab])
         models.follow(models_tab)
         _watch(page, gateway, status)
-        page.load(_known_visitor, session, session, api_visibility="private")
     page.queue(default_concurrency_limit=_AT_ONCE, api_open=False)
     return page
 
@@ -85,8 +83,3 @@ def _watch(page: gr.Blocks, gateway: Gateway, status: gr.HTML) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
-
-
-def _known_visitor(session_id: str | None) -> str:
-    """Keep the visitor's random id, or give one to a new visitor."""
-    return session_id or secrets.token_urlsafe(16)

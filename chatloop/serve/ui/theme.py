@@ -131,7 +131,7 @@ CSS = """
 button.secondary:hover { background: var(--cl-blue-bg) !important;
   color: var(--cl-ink) !important; }
 button.secondary, button.stop { border: 1px solid var(--cl-line) !important; }
-.gr-accordion input, .gr-accordion textarea { border: 1px solid var(--cl-line) !important;
+#label .wrap:has(input), .gr-accordion textarea { border: 1px solid var(--cl-line) !important;
   border-radius: 10px; }
 .cl-plot { border: 1px solid var(--cl-line) !important; border-radius: 14px !important;
   background: var(--cl-card) !important; }

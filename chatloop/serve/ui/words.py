@@ -63,6 +63,8 @@ def badge(done: Json) -> str:
     route = done.get("route") or {}
     kind = "away" if done.get("degraded") else str(route.get("answered_by", ""))
     chips = [_chip(who_answered(done), f"who {kind}")]
+    if route.get("reason") == "out_of_scope":
+        chips.append(_chip("out of scope", title="no intent fits; the next one is the nearest"))
     if done.get("intent"):
         chips.append(_chip(spaced(done["intent"]), title="intent"))
     chips.append(_chip(percent(done.get("confidence")), title="confidence in the intent"))
@@ -129,7 +131,9 @@ def status_away(message: str) -> str:
 
 
 def _status(text: str, dot: str) -> str:
-    return f'<div class="cl-status" role="status"><i class="{dot}"></i>{code(text)}</div>'
+    return (
+        f'<div class="cl-status" role="status"><i class="{dot}"></i><span>{code(text)}</span></div>'
+    )
 
 
 def notice(text: str, kind: str = "note") -> str:

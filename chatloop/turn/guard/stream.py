@@ -1,8 +1,8 @@
 """The held-back window: streams text on, but never half of something that must be taken out.
 
 Text is released up to the last point where no e-mail address, phone or card number can still be
-growing; what is held is at most 64 characters, then it is masked by the guard as it stands. It
-works by piece, never by timer.
+growing. What is held is at most 64 characters, or one whole word with an `@` (an address may be
+254 long); longer, it is masked by the guard as it stands. It works by piece, never by timer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import re
 from chatloop.turn.guard.base import Guard
 
 HELD_CHARS = 64
-_GROWING = re.compile(r"(?:[+(]?[\d ()./+-]*\d[ ()./-]{0,3}|\S{1,64})\Z")
+_HELD_ADDRESS_CHARS = 320
+_GAP = r" \u00a0\u2009\u202f./()\u2010-\u2013-"
+# Both read backwards from the end: the unfinished word, and the digits before it that it goes on.
+_WORD = re.compile(r"\S*")
+_NUMBER = re.compile(rf"(?<![^\d{_GAP}])[{_GAP}]*\d[\d{_GAP}]*\+?")
 
 
 class StreamGuard:
@@ -21,29 +25,45 @@ class StreamGuard:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._raw = ""
-        self._sent = 0
+        self._released = 0
+        self._shown = ""
         self.kinds: tuple[str, ...] = ()
 
     def feed(self, piece: str) -> str:
         """Take a piece in and return what may be shown now (possibly nothing)."""
         self._raw += piece
-        growing = _GROWING.search(self._raw, max(0, len(self._raw) - 2 * HELD_CHARS))
-        start = growing.start() if growing else len(self._raw)
-        return self._release(max(start, len(self._raw) - HELD_CHARS))
+        return self._release(max(self._released, len(self._raw) - self._held_chars()))
 
     def finish(self) -> str:
         """Return what was still held; call it once, at the end."""
         return self._release(len(self._raw))
 
+    def _held_chars(self) -> int:
+        tail = self._raw[: -_HELD_ADDRESS_CHARS - 1 : -1]
+        word = _WORD.match(tail)
+        length = word.end() if word else 0
+        if "@" in tail[:length]:
+            return length
+        number = _NUMBER.match(tail, length)
+        return min(number.end() if number else length, HELD_CHARS)
+
     def _release(self, end: int) -> str:
-        """Guard the text up to `end` and return the part that was not sent yet."""
-        verdict = self._guard(self._raw[:end])
-        ready = verdict.text[self._sent :]
-        self._sent = max(self._sent, len(verdict.text))
-        self.kinds = verdict.kinds
+        """Guard the text up to `end` and return the part that was not sent yet.
+
+        What was shown stays: should the longer text read otherwise, the rest is guarded alone.
+        """
+        whole = self._guard(self._raw[:end])
+        if not whole.text.startswith(self._shown):
+            whole = self._guard(self._raw[self._released : end])
+            ready = whole.text
+        else:
+            ready = whole.text[len(self._shown) :]
+        self.kinds = tuple(dict.fromkeys((*self.kinds, *whole.kinds)))
+        self._released = end
+        self._shown += ready
         return ready
 
     @property
     def text(self) -> str:
         """The guarded answer so far: exactly what was released."""
-        return self._guard(self._raw).text[: self._sent]
+        return self._shown

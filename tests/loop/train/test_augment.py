@@ -14,11 +14,16 @@ def test_rates_of_zero_change_nothing():
     assert texts_of(copy) == texts_of(tokens)
 
 
-def test_a_drop_takes_one_word_and_never_the_last():
-    tokens = tokenize(["one two three", "alone", ""])
-    copy = texts_of(altered(tokens, np.random.default_rng(0), drop_rate=1.0, typo_rate=0.0))
-    assert len(copy[0].split()) == 2
-    assert copy[1:] == ["alone", ""]
+def test_words_are_dropped_at_the_rate():
+    tokens = tokenize(["a b c d e f g h i j"] * 500)
+    copy = altered(tokens, np.random.default_rng(0), drop_rate=0.2, typo_rate=0.0)
+    assert 0.77 < len(copy.ids) / len(tokens.ids) < 0.83
+
+
+def test_a_text_never_loses_all_its_words():
+    texts = ["one two three", "alone", ""]
+    copy = altered(tokenize(texts), np.random.default_rng(0), drop_rate=1.0, typo_rate=0.0)
+    assert texts_of(copy) == texts
 
 
 def test_a_typo_changes_one_long_enough_word():

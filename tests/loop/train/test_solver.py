@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
-from chatloop.loop.train.solver import Targets, softmax, train
+from chatloop.loop.train.solver import Descent, Targets, softmax, train
 
 
 def blobs(n: int = 60):
@@ -18,9 +19,9 @@ def targets(labels, weights=None):
     return Targets(labels, np.asarray(weights, dtype=np.float32), 3)
 
 
-def fitted(features, target, seed=0):
-    rng = np.random.default_rng(seed)
-    return train([features] * 5, target, rng, step=0.3, batch_rows=16, averaged=2)
+def fitted(features, target, visits=5, l2=0.01):
+    descent = Descent(step=0.3, batch_rows=16, l2=l2, averaged=2)
+    return train([features] * visits, target, descent, np.random.default_rng(0))
 
 
 def test_it_separates_what_can_be_separated():
@@ -44,3 +45,17 @@ def test_columns_that_never_occur_get_no_weight():
     features, labels = blobs()
     wider = sparse.hstack([features, sparse.csr_matrix((60, 2), dtype=np.float32)], format="csr")
     assert not fitted(wider, targets(labels)).matrix[-2:].any()
+
+
+def test_it_finds_scikit_learns_optimum():
+    features, labels = blobs()
+    labels[::7] = (labels[::7] + 1) % 3  # so that the optimum lies at middling probabilities
+    stock = LogisticRegression(C=2.0, tol=1e-8, max_iter=1000).fit(features, labels)
+    ours = softmax(fitted(features, targets(labels), visits=400, l2=0.5).logits(features))
+    np.testing.assert_allclose(ours, stock.predict_proba(features), atol=0.02)
+
+
+def test_more_l2_gives_smaller_weights():
+    features, labels = blobs()
+    small, large = (fitted(features, targets(labels), l2=l2).matrix for l2 in (0.01, 1.0))
+    assert np.linalg.norm(large) < np.linalg.norm(small)
