@@ -24,7 +24,7 @@ def read_cases(name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def seed() -> int:
-    """The seed of a random test: fixed, or TEST_SEED; printed, so that a failure can be repeated."""
+    """The seed of a random test: fixed, or TEST_SEED; printed, to repeat a failure with."""
     number = int(os.environ.get("TEST_SEED", "7"))
     print(f"seed {number} (set TEST_SEED for another)")
     return number

@@ -69,13 +69,16 @@ class ListSink:
         return [json.loads(line) for line in self.lines]
 
 
+_USAGE = Usage(prompt_tokens=10, completion_tokens=5)
+
+
 @dataclass(frozen=True)
 class Reply:
     """One scripted reply: its pieces, then the fault that ends it, or a clean end."""
 
     pieces: tuple[str, ...] = ()
     fault: BaseException | BackendFault | None = None
-    usage: Usage | None = Usage(prompt_tokens=10, completion_tokens=5)
+    usage: Usage | None = _USAGE
 
 
 class ScriptedModel:
@@ -128,7 +131,7 @@ def _reply(given: str | BackendFault | Reply) -> Reply:
     if isinstance(given, BackendFault):
         return Reply(fault=given)
     words = given.split(" ")
-    return Reply(tuple(f"{w} " for w in words[:-1]) + (words[-1],))
+    return Reply((*(f"{w} " for w in words[:-1]), words[-1]))
 
 
 WAYS = {
@@ -277,4 +280,3 @@ def tiny_turn(
         anomalies=AnomalyRules(long_prompt_chars=800, low_confidence=0.35),
         recorder=Recorder(sink or ListSink()),
     )
-

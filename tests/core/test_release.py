@@ -15,6 +15,7 @@ from chatloop.core.release import (
     MANIFEST,
     POINTER,
     Pointer,
+    Release,
     list_versions,
     new_version,
     open_release,
@@ -47,6 +48,12 @@ def test_a_written_release_reads_back(models):
     assert list_versions(models) == [V1]
 
 
+def read_flipped(release: Release, name: str) -> None:
+    if name == MANIFEST:
+        open_release(release.path.parents[1], release.version, release.manifest_sha256)
+    release.read(name)
+
+
 def test_fifty_random_flips_in_a_real_release_are_refused_before_parsing(
     tiny_home, seed, monkeypatch
 ):
@@ -66,15 +73,11 @@ def test_fifty_random_flips_in_a_real_release_are_refused_before_parsing(
         damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         file.write_bytes(damaged)
         flipped.add(file.name)
-        with pytest.raises(ReleaseError, match="changed"), monkeypatch.context() as patched:
+        with monkeypatch.context() as patched:
             patched.setattr("numpy.load", parsed)
-            if file.name == MANIFEST:
-                patched.setattr("json.loads", parsed)
-            opened = open_release(tiny_home / "models", release.version, release.manifest_sha256)
             patched.setattr("json.loads", parsed)
-            opened.read(file.name)
-        with pytest.raises(ReleaseError):
-            open_release(tiny_home / "models", release.version, release.manifest_sha256).verify()
+            with pytest.raises(ReleaseError, match="changed"):
+                read_flipped(release, file.name)
         file.write_bytes(whole)
     assert len(flipped) > 5
     release.verify()
@@ -132,8 +135,21 @@ def test_a_part_that_cannot_be_read_is_a_release_error(models, monkeypatch):
 
 @pytest.mark.parametrize(
     "version",
-    ["", "..", "../x", "..%2f", "..\\", "/etc/passwd", "C:\\x", "\0", "a" * 300, "latest", V1 + "/"]
-    + [V1.replace("2026", "２０２６"), V1 + "\n"],
+    [
+        "",
+        "..",
+        "../x",
+        "..%2f",
+        "..\\",
+        "/etc/passwd",
+        "C:\\x",
+        "\x00",
+        "a" * 300,
+        "latest",
+        V1 + "/",
+        V1.replace("2026", "２０２６"),
+        V1 + "\n",
+    ],
 )
 def test_odd_names_are_refused_by_their_form(models, version):
     with pytest.raises(ReleaseError, match="not a version name"):
@@ -190,7 +206,6 @@ def test_a_release_is_never_written_over(models):
 def test_half_a_release_is_not_listed_and_goes_with_the_next_write(models):
     left = models / "releases" / f".draft-{V2}"
     left.mkdir()
-    part(models, "a.json").exists()
     (models / "releases" / "20260921T120009Z-cccccc").mkdir()
     assert list_versions(models) == [V1]
     write_release(models, PARTS, V2)

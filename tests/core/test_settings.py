@@ -108,8 +108,17 @@ def test_no_variable_is_taken_and_then_ignored(monkeypatch, name):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", 0), ("port", 70_000), ("ab_prob", 1.1), ("ab_prob", -0.1), ("explore", "often")]
-    + [("first_token_timeout_s", 0), ("llm_in_flight", 0), ("answer_max_tokens", 1), ("seed", -1)],
+    [
+        ("port", 0),
+        ("port", 70000),
+        ("ab_prob", 1.1),
+        ("ab_prob", -0.1),
+        ("explore", "often"),
+        ("first_token_timeout_s", 0),
+        ("llm_in_flight", 0),
+        ("answer_max_tokens", 1),
+        ("seed", -1),
+    ],
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(SettingsError, match=f"wrong setting: {name}"):

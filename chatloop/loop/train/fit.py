@@ -53,6 +53,12 @@ class _Rows:
         t = self.targets
         return _Rows(self.tokens.take(rows), Targets(t.labels[rows], t.weights[rows], t.n_labels))
 
+    def weighing(self, emphasis: Floats) -> _Rows:
+        """Return the same rows, their weights multiplied by their label's emphasis."""
+        t = self.targets
+        weights = t.weights * emphasis[t.labels]
+        return _Rows(self.tokens, Targets(t.labels, weights, t.n_labels))
+
 
 def fit(  # noqa: PLR0913
     texts: Sequence[str],
@@ -72,10 +78,12 @@ def fit(  # noqa: PLR0913
     started = time.process_time()
     names, rows = _prepare(texts, labels, weights, intent_names)
     progress(f"fit: {len(texts)} texts, {len(names)} intents, recipe {recipe.name}")
-    vocabulary, model = _train(rows, recipe, np.random.default_rng((seed, 0)))
+    sized = recipe.sized(len(texts))
+    balanced = rows.weighing(_emphasis(rows.targets, names, sized.balance))
+    vocabulary, model = _train(balanced, sized, np.random.default_rng((seed, 0)))
     _refuse_degenerate(model, vocabulary.transform(rows.tokens), rows.targets)
     progress(f"fit: {vocabulary.n_features} features; now predicting out of fold")
-    logits = _out_of_fold(rows, len(texts), recipe, seed)
+    logits = _out_of_fold(balanced, len(texts), sized, np.random.default_rng((seed, 1)))
     targets = rows.targets
     temperature = fit_temperature(
         logits, targets.labels[: len(texts)], targets.weights[: len(texts)]
@@ -113,14 +121,21 @@ def _prepare(
     return names, _Rows(tokens, targets)
 
 
+def _emphasis(targets: Targets, names: tuple[str, ...], balance: float) -> Floats:
+    """Return a factor for each label that lifts rare intents; out of scope stays at 1."""
+    mass = np.bincount(targets.labels, weights=targets.weights, minlength=len(names))
+    in_scope = np.array(names) != OOS
+    factor = np.ones(len(names), dtype=np.float32)
+    factor[in_scope] = (mass[in_scope].mean() / mass[in_scope]) ** balance
+    return factor
+
+
 def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocabulary, Weights]:
-    n = rows.tokens.n_texts
     vocabulary = learn(
         rows.tokens,
         char_ngrams=(recipe.char_ngram_min, recipe.char_ngram_max),
-        min_df=recipe.min_df(n),
+        min_df=recipe.min_df,
     )
-
     known = vocabulary.cut(rows.tokens.table)
 
     def passes() -> Iterator[Csr]:
@@ -131,9 +146,8 @@ def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocab
     return vocabulary, train(passes(), rows.targets, recipe.descent(), rng)
 
 
-def _out_of_fold(rows: _Rows, n_given: int, recipe: Recipe, seed: int) -> Floats:
+def _out_of_fold(rows: _Rows, n_given: int, recipe: Recipe, rng: np.random.Generator) -> Floats:
     """Return logits of the given texts by models that did not see them; names always train."""
-    rng = np.random.default_rng((seed, 1))
     fold = folds_of(rows.targets.labels[:n_given], recipe.folds, rng)
     logits = np.zeros((n_given, rows.targets.n_labels), dtype=np.float32)
     names = np.arange(n_given, rows.tokens.n_texts)

@@ -91,17 +91,19 @@ class _AdaGrad:
         squares = self._squares[columns]
         squares += gradient * gradient
         self._squares[columns] = squares
-        self.weights.matrix[columns] = matrix - self._scaled(gradient, squares)
+        self._scale(gradient, squares)
+        self.weights.matrix[columns] = matrix - gradient
         bias_gradient = error.sum(axis=0)
         self._bias_squares += bias_gradient * bias_gradient
-        self.weights.bias[:] -= self._scaled(bias_gradient, self._bias_squares.copy())
+        self._scale(bias_gradient, self._bias_squares.copy())
+        self.weights.bias[:] -= bias_gradient
 
-    def _scaled(self, gradient: Floats, squares: Floats) -> Floats:
-        """Return the step; both arguments are used up."""
+    def _scale(self, gradient: Floats, squares: Floats) -> None:
+        """Turn the gradient into the step, in place; uses up the squares."""
         squares += _EPSILON
         np.sqrt(squares, out=squares)
-        np.divide(gradient, squares, out=gradient)
-        return np.multiply(gradient, self._step, out=gradient)
+        gradient /= squares
+        gradient *= self._step
 
 
 def _pull(first: Any, descent: Descent) -> Floats:

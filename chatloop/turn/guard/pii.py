@@ -157,11 +157,11 @@ def _phone(run: str, *, named: bool) -> str:
     for phone in (run[:end] for end in ends):
         if not _MIN_PHONE_DIGITS <= len(_digits(phone)) <= _MAX_PHONE_DIGITS:
             continue
-        numbers = list(_parsed(phone))
-        if any(map(phonenumbers.is_valid_number, numbers)):
-            return phone
-        if not possible and (named or phone.startswith(("+", "00"))):
-            possible = phone if any(map(phonenumbers.is_possible_number, numbers)) else ""
+        for number in _parsed(phone):
+            if phonenumbers.is_valid_number(number):
+                return phone
+            if not possible and (named or phone.startswith(("+", "00"))):
+                possible = phone if phonenumbers.is_possible_number(number) else ""
     return possible
 
 

@@ -52,6 +52,8 @@ class StreamGuard:
 
         What was shown stays: should the longer text read otherwise, the rest is guarded alone.
         """
+        if end == self._released:
+            return ""
         whole = self._guard(self._raw[:end])
         if not whole.text.startswith(self._shown):
             whole = self._guard(self._raw[self._released : end])
