@@ -29,7 +29,7 @@ models/current.json: | data/intents.csv
 	@$(PY) train_model.py
 
 site/index.html: mkdocs.yml $(shell find docs -type f 2>/dev/null)
-	@$(PY) -m mkdocs build -q --strict
+	@$(PY) -m mkdocs build --strict
 
 test: setup-dev ## run the tests (no network needed once set up)
 	@$(PY) -m coverage run -m pytest -m "not browser and not nightly"
@@ -55,7 +55,7 @@ fix: setup-dev ## format and mend what can be mended automatically
 	@$(PY) scripts/file_map.py
 
 docs: setup ## build the manual into site/ (served at /manual)
-	@$(PY) -m mkdocs build -q --strict
+	@$(PY) -m mkdocs build --strict
 
 docs-serve: setup ## serve the manual alone, with live reload, on port 8001
 	@$(PY) -m mkdocs serve -a 127.0.0.1:8001

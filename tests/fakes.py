@@ -19,6 +19,7 @@ from chatloop.core.release import CERTIFICATE, Release, open_release, read_point
 from chatloop.core.types import OOS, Usage
 from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.data.rows import FILE, Part, Row, to_csv
+from chatloop.loop.evaluate.certificate import Terms
 from chatloop.loop.register.build import Built, Training, build_release
 from chatloop.loop.register.releases import promote
 from chatloop.turn.anomaly import AnomalyRules
@@ -183,6 +184,26 @@ title: "Billing"
 
 ## Find an invoice
 Every invoice is a PDF under Settings, Billing, Invoices.
+
+## Ask for a refund
+Money goes back to the card within ten days.
+
+## Change the plan
+Choose a larger or a smaller plan at any time.
+""",
+    "people": """\
+---
+title: "People"
+---
+
+## Invite somebody
+Send an invitation by mail from the members list.
+
+## Remove somebody
+Their tasks stay in the workspace.
+
+## Roles
+Owners pay, admins manage, members work.
 """,
 }
 MESSAGES = {
@@ -228,7 +249,7 @@ def write_content(home: Path) -> None:
 
 
 def tiny_training(seed: int = 7) -> Training:
-    return Training(rows=tiny_rows(), target_error=0.05, seed=seed)
+    return Training(rows=tiny_rows(), terms=Terms(0.05, 0.1, 0.2), seed=seed)
 
 
 def tiny_built(home: Path, training: Training | None = None) -> Built:

@@ -6,6 +6,7 @@ Unknown keys, unknown CHATLOOP_* variables and a missing named file are errors.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -93,6 +94,13 @@ class Settings(BaseSettings):
         0.05, description="Largest wanted share of wrong answers among those given locally."
     )
 
+    delta: Probability = Field(
+        0.10, description="Chance that a certificate breaks its promise, at most."
+    )
+    min_oos_share: Probability = Field(
+        0.20, description="Least share of out-of-scope rows that a certificate is tested on."
+    )
+
     prompt_limit_chars: int = Field(2000, ge=1, le=100_000, description="Longest message.")
     long_prompt_chars: int = Field(
         800, ge=1, description="From this length a message is flagged as long."
@@ -135,6 +143,14 @@ class Settings(BaseSettings):
         """The telemetry file: one JSON line a turn."""
         return self.logs_dir / "chat_metrics.log"
 
+    def revealed(self) -> str:
+        """Return all values as JSON, secrets in the clear: only for a child process's pipe."""
+        values = self.model_dump(mode="json", exclude={"secret", "database_url"})
+        for name in ("secret", "database_url"):
+            hidden = getattr(self, name)
+            values[name] = hidden.get_secret_value() if hidden else None
+        return json.dumps(values)
+
     @property
     def store_url(self) -> str:
         """SQLAlchemy address of the store."""
@@ -170,7 +186,9 @@ def load_settings(*, config: Path | None = None, **arguments: Any) -> Settings:
     """
     values = _from_file(config)
     _refuse_unknown_variables(os.environ)
-    in_environment = {name for name in Settings.model_fields if _variable(name) in os.environ}
+    in_environment = {
+        name for name in Settings.model_fields if any(v in os.environ for v in _variables(name))
+    }
     values = {k: v for k, v in values.items() if k not in in_environment}
     given = {k: v for k, v in arguments.items() if v is not None}
     try:
@@ -179,9 +197,9 @@ def load_settings(*, config: Path | None = None, **arguments: Any) -> Settings:
         raise SettingsError(_in_one_line(error)) from error
 
 
-def _variable(name: str) -> str:
-    aliases = {"ollama_api_url": "OLLAMA_API_URL", "database_url": "DATABASE_URL"}
-    return aliases.get(name, PREFIX + name.upper())
+def _variables(name: str) -> tuple[str, ...]:
+    other = {"ollama_api_url": ("OLLAMA_API_URL", "OLLAMA_HOST"), "database_url": ("DATABASE_URL",)}
+    return other.get(name, (PREFIX + name.upper(),))
 
 
 def _from_file(config: Path | None) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import json
 import logging
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
+from chatloop.core.errors import ReleaseError
 from chatloop.core.settings import Settings
 from chatloop.loop.retrain.job import failed, new_job, spawn, take_lock
 from chatloop.loop.store import Job, JobState, Store
@@ -21,7 +22,7 @@ from chatloop.serve.live import Live
 
 log = logging.getLogger(__name__)
 _LOOK_INTERVAL_S = 0.2
-_ROW_LIMIT_S = 3.0
+_JOIN_LIMIT_S = 20.0
 ENDED = (JobState.DONE, JobState.FAILED)
 
 
@@ -35,10 +36,23 @@ class Retraining:
         self._watchers: set[asyncio.Task[None]] = set()
 
     async def start(self, *, force: bool, actor: str) -> Job:
-        """Start a job, or return the one that is running."""
-        lock = take_lock(self._settings.data_dir)
-        if lock is None:
-            return await self._running()
+        """Start a job, or return the one that is running.
+
+        Raises ReleaseError when somebody trains without a job (`train_model.py`).
+        """
+        until = time.monotonic() + _JOIN_LIMIT_S
+        while time.monotonic() < until:
+            lock = take_lock(self._settings.data_dir)
+            if lock is not None:
+                return await self._start(lock, force=force, actor=actor)
+            job = await asyncio.to_thread(self._store.running_job)
+            if job:
+                return job
+            # A job that has just ended holds the lock until its process is gone.
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+        raise ReleaseError("a training started by hand is running: wait for it, then try again")
+
+    async def _start(self, lock: int, *, force: bool, actor: str) -> Job:
         try:
             job = new_job(actor)
             await asyncio.to_thread(self._store.save_job, job)
@@ -49,16 +63,6 @@ class Retraining:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
         return job
-
-    async def _running(self) -> Job:
-        """Return the running job; its row may follow the lock by a moment."""
-        until = time.monotonic() + _ROW_LIMIT_S
-        while time.monotonic() < until:
-            job = await asyncio.to_thread(self._store.running_job)
-            if job:
-                return job
-            await asyncio.sleep(_LOOK_INTERVAL_S)
-        return replace(new_job("another process"), state=JobState.RUNNING)
 
     async def _watch(self, job: Job, process: Any) -> None:
         """End a job that takes too long, and mark one whose process died."""

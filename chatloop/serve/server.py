@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ def serve(settings: Settings, say: Say) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises ChatloopError with one line when it cannot start."""
     need_release(settings)
     need_free_port(settings.host, settings.port, "`make run PORT=8010` or --port")
+    set_up_logging(logging.ERROR)  # the banner says what it found; the log need not
     for line in banner(settings):
         say(line)
     set_up_logging()

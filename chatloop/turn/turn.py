@@ -113,7 +113,9 @@ class Turn:
         )
 
     def _flag(self, message: Message, intent: Intent, draft: _Draft) -> None:
-        reasons = self.anomalies.check(message.text, intent.confidence)
+        # Clearly out of scope is no low confidence: it is an answer of its own.
+        outside = intent.label is not None and not intent.in_scope
+        reasons = self.anomalies.check(message.text, None if outside else intent.confidence)
         draft.fields |= {"anomaly": bool(reasons), "anomaly_reason": reasons}
 
 

@@ -93,8 +93,16 @@ def test_a_fault_in_a_step_is_500_without_its_text(trained_home, monkeypatch) ->
     assert (line["status"], line["error"]) == ("error", "RuntimeError")
 
 
-def test_a_write_through_a_proxy_is_not_trusted(client: httpx.Client) -> None:
-    for header in ({"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
+def test_a_write_through_a_proxy_or_from_another_site_is_not_trusted(client: httpx.Client) -> None:
+    for header in (
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Via": "1.1 proxy"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+    ):
         assert client.post("/retrain", headers=header).status_code == 403
         assert client.post("/rollback", headers=header).status_code == 403
     body = {"text": "cash back for me", "label": "refund_request"}

@@ -287,10 +287,16 @@ async def test_a_cancelled_turn_leaves_exactly_one_record_and_stops_the_model(re
 
 
 async def test_a_client_that_leaves_at_the_last_word_leaves_exactly_one_record(release: Release):
-    sink = ListSink(on_file=None)
+    arrived = asyncio.Event()
+
+    class Slow(ListSink):
+        def append(self, line: bytes):
+            arrived.set()
+            return super().append(line)
+
+    sink = Slow(on_file=None)
     task = asyncio.create_task(tiny_turn(release, sink=sink).take(incoming()))
-    while not sink.lines:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(arrived.wait(), 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

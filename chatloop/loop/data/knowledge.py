@@ -7,6 +7,7 @@ before it is served.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,18 @@ from chatloop.core.types import OOS
 from chatloop.loop.data.rows import LABEL_FORM
 
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
+_SENTENCES = (
+    "approved_degraded_intro",
+    "empty_message",
+    "hand_over",
+    "passage_intro_llm_away",
+    "passage_intro_llm_failed",
+    "passage_intro_llm_loading",
+    "passage_intro_local",
+    "refusal",
+    "talk_to_person_question",
+)
+"""What the bot must be able to say in every release."""
 _HIDDEN = re.compile(r"<!--.*?-->|[\u200b-\u200f\u2060\ufeff]", re.DOTALL)
 
 
@@ -93,7 +106,7 @@ def read_golden(file: Path) -> list[tuple[str, str]]:
     if not file.exists():
         return []
     pairs = []
-    for number, cells in enumerate(csv.DictReader(_read(file).splitlines()), start=2):
+    for number, cells in enumerate(csv.DictReader(io.StringIO(_read(file), newline="")), start=2):
         text, intent = cells.get("text"), cells.get("intent")
         if not text or not intent:
             raise DataError(f"{file}, row {number}: expected the columns text,intent")
@@ -107,7 +120,11 @@ def read_messages(file: Path, language: str = "en") -> dict[str, str]:
     block = raw.get(language) if isinstance(raw, dict) else None
     if not isinstance(block, dict):
         raise DataError(f"{file}: expected a block `{language}:` of sentences")
-    return {str(key): str(text).strip() for key, text in block.items()}
+    sentences = {str(key): str(text or "").strip() for key, text in block.items()}
+    missing = [key for key in _SENTENCES if not sentences.get(key)]
+    if missing:
+        raise DataError(f"{file}: the sentence `{missing[0]}` is missing under `{language}:`")
+    return sentences
 
 
 def unknown_labels(labels: Mapping[str, Any], known: set[str]) -> list[str]:

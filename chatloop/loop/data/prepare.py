@@ -21,13 +21,15 @@ from chatloop.core.errors import DataError
 from chatloop.core.types import OOS
 from chatloop.loop.data.clean import Report, clean
 from chatloop.loop.data.generate import generate
+from chatloop.loop.data.knowledge import read_answers
 from chatloop.loop.data.rows import FILE, Row, to_csv
 from chatloop.loop.data.seed import load_seeds
 from chatloop.loop.data.sources import read_source
 
 Say = Callable[[str], None]
 MARK = ".intents.json"
-_DEMO_CONTENT = ("answers.yaml", "golden.csv", "knowledge")
+ANSWERS = "answers.yaml"
+_DEMO_CONTENT = (ANSWERS, "golden.csv", "knowledge")
 _SHOWN = 20
 
 
@@ -60,6 +62,7 @@ def prepare(
     if strict and report.conflicts:
         raise DataError(f"{source}: {_conflict_lines(report)[0]} (and --strict is on)")
     data = to_csv(rows)
+    _answers(data_dir)
     _protect(path, data, source, force=force, say=say)
     data_dir.mkdir(parents=True, exist_ok=True)
     (_set_demo_aside if source else _bring_demo_back)(data_dir, rows, say)
@@ -113,12 +116,22 @@ def _set_demo_aside(data_dir: Path, rows: list[Row], say: Say) -> None:
             if (data_dir / name).exists():
                 shutil.move(data_dir / name, demo / name)
         say(f"set the demo's answers, help pages and golden phrases aside in {demo}")
-    answers = data_dir / "answers.yaml"
-    known = yaml.safe_load(answers.read_text("utf-8"))["answers"] if answers.exists() else {}
-    intents = sorted({r.intent for r in rows if r.in_scope})
-    entries = {intent: known.get(intent, {"answer": ""}) for intent in intents}
-    body = yaml.safe_dump({"version": 1, "answers": entries}, sort_keys=True, allow_unicode=True)
-    _replace(answers, body.encode("utf-8"))
+    known = _answers(data_dir)
+    new = {r.intent for r in rows if r.in_scope} - set(known)
+    if new:
+        entries = {**known, **{intent: {"answer": ""} for intent in new}}
+        body = yaml.safe_dump({"version": 1, "answers": entries}, allow_unicode=True)
+        _replace(data_dir / ANSWERS, body.encode("utf-8"))
+
+
+def _answers(data_dir: Path) -> dict[str, dict[str, str]]:
+    """Read the approved answers as entries of their file; raises DataError when it is broken."""
+    file = data_dir / ANSWERS
+    answers = read_answers(file) if file.exists() else {}
+    return {
+        intent: {"answer": a.answer} | ({"page": a.page} if a.page else {})
+        for intent, a in answers.items()
+    }
 
 
 def _bring_demo_back(data_dir: Path, rows: list[Row], say: Say) -> None:
@@ -177,13 +190,11 @@ def _conflict_lines(report: Report) -> list[str]:
 def _missing_lines(data_dir: Path, rows: list[Row]) -> list[str]:
     """Say what is still missing before this data can answer people."""
     lines = []
-    answers = data_dir / "answers.yaml"
-    raw = yaml.safe_load(answers.read_text("utf-8")) if answers.exists() else {}
-    entries = (raw or {}).get("answers") or {}
+    entries = _answers(data_dir)
     intents = {r.intent for r in rows if r.in_scope}
-    empty = sum(1 for i in intents if not (entries.get(i) or {}).get("answer"))
+    empty = sum(1 for i in intents if not entries.get(i, {}).get("answer"))
     if empty:
-        lines.append(f"missing: {empty} of {len(intents)} approved answers in {answers}")
+        lines.append(f"missing: {empty} of {len(intents)} approved answers in {data_dir / ANSWERS}")
     if not any((data_dir / "knowledge").glob("*.md")):
         lines.append(f"missing: help pages (Markdown) in {data_dir / 'knowledge'}")
     if not (data_dir / "golden.csv").exists():

@@ -1,7 +1,8 @@
 """Reads what people bring: a CSV or a JSON file of labelled texts.
 
 CSV: columns `text` and `intent` or `label`, optional `split`. JSON: `{"train": [[text, intent],
-...], "oos_train": ...}`. Only reading: cleaning is `clean.py`. Each problem is one line with file and row.
+...], "oos_train": ...}`. Only reading:
+cleaning is `clean.py`. Each problem is one line with file and row.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[RawRow]:
 def _json_rows(path: Path, text: str) -> Iterator[RawRow]:
     try:
         parts = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(parts, dict):
         raise DataError(f'{path}: expected {{"train": [[text, intent], ...], ...}}')

@@ -5,6 +5,7 @@ Uses the same rule that routes live messages (`turn/route.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from chatloop.core.types import Intent
 from chatloop.turn.route import why_not_local
 
 FLOOR = 0.6
+NEVER = math.nextafter(1.0, 2.0)
+"""Above every confidence: nothing is answered alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def provisional_threshold(
     """Return the lowest threshold, at least 0.6, with an empirical error <= target / 2.
 
     Error: the share of wrong ones among the rows that would be answered alone. When no threshold
-    reaches it, the highest confidence seen plus a hair: nothing is answered alone.
+    reaches it, a hair above 1: nothing is answered alone.
     """
     cases = sorted(
         (
@@ -40,7 +43,7 @@ def provisional_threshold(
         ),
         reverse=True,
     )
-    best, answered, wrong = Provisional(1.0, 0, 0, len(truth)), 0, 0
+    best, answered, wrong = Provisional(NEVER, 0, 0, len(truth)), 0, 0
     for position, (confidence, right) in enumerate(cases):
         answered, wrong = answered + 1, wrong + (not right)
         tied = position + 1 < len(cases) and cases[position + 1][0] == confidence

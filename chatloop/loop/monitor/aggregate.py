@@ -65,7 +65,7 @@ class Aggregate:
     def add(self, record: TurnRecord) -> None:
         """Count one turn."""
         self.turns += 1
-        self.local += record.chosen_model == "local"
+        self.local += record.answered_by == "approved" and record.chosen_model == "local"
         self.degraded += record.degraded
         self.anomalies += record.anomaly
         self.errors += record.error is not None

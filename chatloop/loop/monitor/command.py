@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,10 +44,10 @@ class Options:
 
 
 def fail_on(text: str) -> frozenset[str]:
-    """Read a list such as `pii,error`. Raises ValueError for anything that is no finding."""
+    """Read a list such as `pii,error`. Raises ArgumentTypeError for what is no finding."""
     wanted = frozenset(name.strip() for name in text.split(","))
     if not wanted <= set(FINDINGS):
-        raise ValueError(text)
+        raise ArgumentTypeError(f"known findings: {', '.join(FINDINGS)}")
     return wanted
 
 

@@ -27,6 +27,7 @@ from chatloop.loop.monitor.lines import Skipped, read_line
 logger = logging.getLogger(__name__)
 
 WINDOWS_MINUTES = {"5m": 5, "1h": 60, "24h": 1440}
+SERIES_POINTS = 60
 _KEPT_MINUTES = max(WINDOWS_MINUTES.values())
 _STATE_VERSION = 1
 
@@ -98,8 +99,20 @@ class LogMetrics:
         return {
             "window": window or "total",
             **aggregate.summary(),
+            "series": self._series(WINDOWS_MINUTES[window or "24h"]),
             "lines_skipped": self.skipped(),
         }
+
+    def _series(self, minutes: int) -> list[dict[str, Any]]:
+        """Points over time, oldest first: at most 60 equal steps; empty ones are absent."""
+        width = max(1, minutes // SERIES_POINTS)
+        with self._lock:
+            since = self._minute() - minutes
+            steps: dict[int, list[Aggregate]] = {}
+            for minute, aggregate in self._state.minutes.items():
+                if minute > since:
+                    steps.setdefault(minute // width * width, []).append(aggregate)
+            return [_point(start, _sum(found)) for start, found in sorted(steps.items())]
 
     def _window(self, minutes: int) -> Aggregate:
         with self._lock:
@@ -161,6 +174,17 @@ class LogMetrics:
 
     def _minute(self) -> int:
         return int(self._clock() // 60)
+
+
+def _point(minute: int, aggregate: Aggregate) -> dict[str, Any]:
+    """One step of a series; `t` is its start in seconds since the epoch."""
+    return {
+        "t": minute * 60,
+        "turns": aggregate.turns,
+        "local": aggregate.local,
+        "p50_ms": aggregate.latency_quantile_ms(0.50),
+        "p95_ms": aggregate.latency_quantile_ms(0.95),
+    }
 
 
 def _sum(aggregates: list[Aggregate]) -> Aggregate:

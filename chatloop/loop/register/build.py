@@ -39,8 +39,8 @@ from chatloop.loop.data.knowledge import (
 )
 from chatloop.loop.data.rows import Part, Row, fingerprint
 from chatloop.loop.data.seed import load_seeds
+from chatloop.loop.evaluate.certificate import Terms, make_certificate
 from chatloop.loop.evaluate.metrics import Evaluation, evaluate, predicted_label
-from chatloop.loop.evaluate.threshold import Provisional, provisional_threshold
 from chatloop.loop.train.export import export_scorer, largest_difference, scorer_of
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT, Recipe
@@ -60,7 +60,7 @@ class Training:
     """What a release is made from. `answers`: those that come with proposed intents."""
 
     rows: Sequence[Row]
-    target_error: float
+    terms: Terms
     seed: int
     recipe: Recipe = DEFAULT
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Built:
     release: Release
     scorer: Scorer
     evaluation: Evaluation
-    provisional: Provisional
+    certificate: dict[str, Any]
     golden: tuple[Golden, ...]
     metadata: dict[str, Any]
 
@@ -101,25 +101,22 @@ def build_release(data_dir: Path, models_dir: Path, training: Training, say: Say
     _refuse_difference(model, scorer, training.rows)
     say(f"measuring on {len(parts[Part.TEST])} test rows ...")
     evaluation = evaluate(scorer, parts[Part.TEST], training.seed)
-    calibrate = parts[Part.CALIBRATE]
-    provisional = provisional_threshold(
-        scorer.many([r.text for r in calibrate]),
-        [r.intent for r in calibrate],
-        training.target_error,
+    certificate = make_certificate(
+        parts[Part.CALIBRATE], scorer.many, training.terms, training.seed
     )
     golden = [
         Golden(text, intent, predicted_label(scorer(text)))
         for text, intent in read_golden(data_dir / "golden.csv")
     ]
-    metadata = _metadata(training, parts, model, evaluation, provisional)
+    metadata = _metadata(training, parts, model, evaluation, certificate)
     files = {**texts, **_model_parts(model, parts[Part.TEST] or parts[Part.FIT])}
     files[GOLDEN] = _json([asdict(phrase) for phrase in golden])
-    files[CERTIFICATE] = _json(_uncertified(provisional, training.target_error))
+    files[CERTIFICATE] = _json(certificate)
     name = new_version({**files, METADATA: _json(metadata)})
     metadata = {"version": name, **metadata}
     files[METADATA] = _json(metadata)
     release = write_release(models_dir, files, name)
-    return Built(release, scorer, evaluation, provisional, tuple(golden), metadata)
+    return Built(release, scorer, evaluation, certificate, tuple(golden), metadata)
 
 
 def _fit(rows: Sequence[Row], training: Training, say: Say) -> FittedModel:
@@ -132,6 +129,7 @@ def _fit(rows: Sequence[Row], training: Training, say: Say) -> FittedModel:
         weights,
         recipe=training.recipe,
         seed=training.seed,
+        families=[r.family for r in rows],
         progress=say,
     )
 
@@ -185,22 +183,12 @@ def _refuse_dead_links(
             raise DataError(f"{file}, `{intent}`: there is no help page `{answer.page}.md`")
 
 
-def _uncertified(provisional: Provisional, target_error: float) -> dict[str, Any]:
-    return {
-        "state": "not_enough_data",
-        "certified": False,
-        "threshold": provisional.threshold,
-        "target_error": target_error,
-        "calibration": asdict(provisional),
-    }
-
-
 def _metadata(
     training: Training,
     parts: Mapping[Part, Sequence[Row]],
     model: FittedModel,
     evaluation: Evaluation,
-    provisional: Provisional,
+    certificate: Mapping[str, Any],
 ) -> dict[str, Any]:
     figures = {
         name: asdict(getattr(evaluation, name))
@@ -216,8 +204,9 @@ def _metadata(
         "intents": len({r.intent for r in training.rows if r.in_scope}),
         "temperature": model.temperature,
         "train_cpu_s": round(model.cpu_seconds, 2),
-        "threshold": provisional.threshold,
-        "threshold_state": "not_enough_data",
+        "threshold": certificate["threshold"],
+        "threshold_state": certificate["state"],
+        "promise": certificate["words"],
         "test": {**figures, "ece": evaluation.ece},
         "recall": {label: asdict(share) for label, share in evaluation.recall.items()},
         "libraries": {name: installed(name) for name in _LIBRARIES},

@@ -13,11 +13,10 @@ import os
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from chatloop.core.errors import ChatloopError
 from chatloop.core.logs import set_up_logging
-from chatloop.core.settings import Settings, load_settings
+from chatloop.core.settings import Settings
 from chatloop.loop.retrain.cycle import run_cycle
 from chatloop.loop.retrain.job import failed, message_of, new_job
 from chatloop.loop.store import JobState, Store
@@ -56,14 +55,13 @@ def main() -> int:
     """Entry point of the child process."""
     parser = argparse.ArgumentParser(description="Run one retraining job (used by /retrain).")
     parser.add_argument("--job", required=True)
-    parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--actor", default="api")
     parser.add_argument("--force", action="store_true")
     given = parser.parse_args()
     set_up_logging()
     with contextlib.suppress(OSError, AttributeError):
         os.nice(_NICENESS)
-    settings = load_settings(home=given.home)
+    settings = Settings(**json.loads(sys.stdin.read()))
     return run(settings, given.job, force=given.force, actor=given.actor)
 
 

@@ -15,6 +15,7 @@ from chatloop.core.errors import ReleaseError
 from chatloop.core.release import METADATA, Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.loop.data.rows import FILE, Part, fingerprint, read_rows
+from chatloop.loop.evaluate.certificate import Terms
 from chatloop.loop.evaluate.gate import GateVerdict, compare
 from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
@@ -65,7 +66,7 @@ def run_cycle(
     labelled = _rows(settings, store)
     training = Training(
         rows=labelled.rows,
-        target_error=settings.target_error,
+        terms=Terms(settings.target_error, settings.delta, settings.min_oos_share),
         seed=settings.seed,
         answers={p.label: p.answer for p in store.proposed_intents() if p.answer},
     )

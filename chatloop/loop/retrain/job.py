@@ -54,17 +54,21 @@ def new_job(actor: str) -> Job:
 def spawn(job: Job, settings: Settings, lock: int, *, force: bool) -> subprocess.Popen[bytes]:
     """Start the child; it inherits the lock, which frees itself when the child ends."""
     command = [sys.executable, "-m", "chatloop.loop.retrain.child", "--job", job.job_id]
-    command += ["--home", str(settings.home), "--actor", job.actor or "api"]
+    command += ["--actor", job.actor or "api"]
     command += ["--force"] if force else []
     environment = {**os.environ, **dict.fromkeys(_THREADS, "1")}
-    return subprocess.Popen(
+    child = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=environment,
         cwd=Path.cwd(),
         pass_fds=(lock,) if fcntl else (),
     )
+    assert child.stdin is not None
+    with child.stdin as pipe:  # the child has the parent's settings, arguments and secrets too
+        pipe.write(settings.revealed().encode())
+    return child
 
 
 def failed(job: Job, message: str) -> Job:

@@ -6,6 +6,8 @@ networks, ICML 2017). Thresholds and promises are set later, on other rows, by `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -39,11 +41,17 @@ def fit_temperature(
 
 
 def folds_of(
-    labels: NDArray[np.int64], n_folds: int, rng: np.random.Generator
+    labels: NDArray[np.int64],
+    n_folds: int,
+    rng: np.random.Generator,
+    families: Sequence[str] | None = None,
 ) -> NDArray[np.int64]:
-    """Return a fold number a row; each label is spread evenly over the folds."""
-    order = rng.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold = np.empty(len(labels), dtype=np.int64)
-    fold[order] = np.arange(len(labels)) % n_folds
-    return fold
+    """Return a fold number a row; each label is spread evenly, a family stays in one fold."""
+    of_its_own = np.arange(len(labels))
+    kin = of_its_own if families is None else np.array(families)
+    _, first, family = np.unique(kin, return_index=True, return_inverse=True)
+    order = rng.permutation(len(first))
+    order = order[np.argsort(labels[first[order]], kind="stable")]
+    fold = np.empty(len(first), dtype=np.int64)
+    fold[order] = np.arange(len(first)) % n_folds
+    return fold[family]

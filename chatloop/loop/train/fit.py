@@ -67,13 +67,15 @@ def fit(  # noqa: PLR0913
     *,
     recipe: Recipe,
     seed: int,
+    families: Sequence[str] | None = None,
     intent_names: bool = True,
     progress: Progress = lambda _: None,
 ) -> FittedModel:
     """Train on the texts; the same arguments give the same model, byte for byte.
 
-    `intent_names` adds each intent's name as one more example of it. Raises DataError when the
-    rows cannot make a model, or make a degenerate one.
+    `families`: rows of one family are predicted out of fold together, or the temperature would
+    be too sure of itself. `intent_names` adds each intent's name as one more example of it.
+    Raises DataError when the rows cannot make a model, or make a degenerate one.
     """
     started = time.process_time()
     names, rows = _prepare(texts, labels, weights, intent_names)
@@ -83,7 +85,9 @@ def fit(  # noqa: PLR0913
     vocabulary, model = _train(balanced, sized, np.random.default_rng((seed, 0)))
     _refuse_degenerate(model, vocabulary.transform(rows.tokens), rows.targets)
     progress(f"fit: {vocabulary.n_features} features; now predicting out of fold")
-    logits = _out_of_fold(balanced, len(texts), sized, np.random.default_rng((seed, 1)))
+    rng = np.random.default_rng((seed, 1))
+    fold = folds_of(rows.targets.labels[: len(texts)], sized.folds, rng, families)
+    logits = _out_of_fold(balanced, fold, sized, rng)
     targets = rows.targets
     temperature = fit_temperature(
         logits, targets.labels[: len(texts)], targets.weights[: len(texts)]
@@ -146,11 +150,12 @@ def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocab
     return vocabulary, train(passes(), rows.targets, recipe.descent(), rng)
 
 
-def _out_of_fold(rows: _Rows, n_given: int, recipe: Recipe, rng: np.random.Generator) -> Floats:
+def _out_of_fold(
+    rows: _Rows, fold: NDArray[np.int64], recipe: Recipe, rng: np.random.Generator
+) -> Floats:
     """Return logits of the given texts by models that did not see them; names always train."""
-    fold = folds_of(rows.targets.labels[:n_given], recipe.folds, rng)
-    logits = np.zeros((n_given, rows.targets.n_labels), dtype=np.float32)
-    names = np.arange(n_given, rows.tokens.n_texts)
+    logits = np.zeros((len(fold), rows.targets.n_labels), dtype=np.float32)
+    names = np.arange(len(fold), rows.tokens.n_texts)
     for k in range(recipe.folds):
         held_out = np.flatnonzero(fold == k)
         seen = np.concatenate([np.flatnonzero(fold != k), names])

@@ -112,7 +112,8 @@ def _pull(first: Any, descent: Descent) -> Floats:
     share = np.bincount(first.indices, minlength=n_columns) / n_rows
     batches = n_rows / descent.batch_rows
     touches = np.maximum(batches * (1.0 - (1.0 - share) ** descent.batch_rows), 1.0)
-    return (descent.l2 / touches).astype(np.float32)[:, None]
+    pull: Floats = (descent.l2 / touches).astype(np.float32)
+    return pull.reshape(-1, 1)
 
 
 def _touched(features: Any) -> tuple[NDArray[np.intp], Any]:

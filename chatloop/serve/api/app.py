@@ -38,6 +38,7 @@ def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
         version=__version__,
         summary="A support chatbot that runs on one machine and improves from its own traffic.",
         lifespan=partial(_lifespan, settings),
+        docs_url=None,
         redoc_url=None,
     )
     add_problem_handlers(app)
@@ -46,6 +47,7 @@ def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
     app.state.door = UiDoor(partial(_build_ui, settings)) if with_ui else None
     if app.state.door:
         app.mount("/ui", app.state.door)
+    pages.mount_docs(app)
     pages.mount_manual(app, SITE)
     app.add_middleware(Edge, version=partial(_version, app), count=partial(_count, app))
     return app

@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -61,14 +62,36 @@ def _given_id(scope: Scope) -> str | None:
 def is_local(request: Request, secret: bytes) -> bool:
     """Tell whether the caller sits at this machine: a loopback socket and no proxy between.
 
-    A call by our UI carries its visitor's address, signed; then that address counts.
+    A call by our UI carries its visitor's address, signed; then that address counts. A browser
+    that acts for another site's page is not its user: told by Host, Origin and Sec-Fetch-Site.
     """
+    if _is_cross_site(request):
+        return False
     signed = visitor.read(secret, request.headers, time.time())
     if signed:
         return _is_loopback(signed.address) and not signed.proxied
     if visitor.through_proxy(request.headers.keys()):
         return False
     return request.client is not None and _is_loopback(request.client.host)
+
+
+def _is_cross_site(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    here = _is_this_machine(request.headers.get("host", ""))
+    return not here or site not in {"none", "same-origin"} or not _is_own(origin, request)
+
+
+def _is_own(origin: str | None, request: Request) -> bool:
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
 
 
 def _is_loopback(host: str) -> bool:

@@ -38,7 +38,9 @@ async def retrain(request: Request, body: ReadRetrain, state: Shared) -> JSONRes
         return JSONResponse(await state.retraining.describe(job), 202, headers=headers)
     job = await state.retraining.wait(job)
     described = await state.retraining.describe(job)
-    return JSONResponse(described, 500 if job.state == JobState.FAILED else 200)
+    if job.state == JobState.FAILED:
+        raise Problem("job-failed", f"{described['message']} (GET /retrain/{job.job_id})")
+    return JSONResponse(described)
 
 
 @router.get("/retrain/{job_id}", responses=errors(403, 404))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import markdown
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -26,6 +27,12 @@ _CSS = (
     "@media(prefers-color-scheme:dark){body{background:#12161c;color:#dde4ec}a{color:#7db4ff}"
     "code{background:#232a33}:target{background:#3a3313}}"
 )
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<circle cx="16" cy="16" r="11" fill="none" stroke="#6366f1" stroke-width="6" '
+    'stroke-dasharray="52 17" stroke-linecap="round"/></svg>'
+)
+_STATIC = Path(__file__).parent / "static"
 _LINK = re.compile(r"""(href|src)="(?!https?://|/|#)[^"]*\"""", re.IGNORECASE)
 
 
@@ -46,6 +53,12 @@ async def root(request: Request, state: Shared) -> Response:
             "try": f"curl {base}/chat -d 'prompt=How do I get a refund?'",
         }
     )
+
+
+@router.get("/favicon.ico", include_in_schema=False)
+async def favicon() -> Response:
+    """Give the browser tab its sign."""
+    return Response(_ICON, media_type="image/svg+xml")
 
 
 @router.get("/help/{page}", response_class=HTMLResponse, responses=errors(404, 503))
@@ -71,6 +84,22 @@ def _page(title: str, body: str) -> str:
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_CSS}</style><main><h1>{name}</h1>{body}</main></html>"
     )
+
+
+def mount_docs(app: FastAPI) -> None:
+    """Serve Swagger at /docs from our own copy: no request leaves the machine."""
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Chatloop API",
+            swagger_js_url="/static/swagger-ui-bundle.js",
+            swagger_css_url="/static/swagger-ui.css",
+            swagger_favicon_url="/favicon.ico",
+        )
+
+    app.add_api_route("/docs", docs, include_in_schema=False)
 
 
 def mount_manual(app: FastAPI, site: Path) -> None:

@@ -42,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "release": Kind(409, "The release cannot be used"),
     "no-model": Kind(503, "No model is loaded yet"),
     "store": Kind(503, "The store cannot be reached now"),
+    "job-failed": Kind(500, "The retraining job failed"),
     "internal": Kind(500, "Something went wrong here"),
 }
 _OF_STATUS = {400: "bad-request", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",

@@ -1,8 +1,8 @@
 """The held-back window: streams text on, but never half of something that must be taken out.
 
 Text is released up to the last point where no e-mail address, phone or card number can still be
-growing. What is held is at most 64 characters, or one whole word with an `@` (an address may be
-254 long); longer, it is masked by the guard as it stands. It works by piece, never by timer.
+growing. What is held is at most 64 characters, or 320 of what may be an address or numbers side
+by side; in a longer row of digits they are masked. It works by piece, never by timer.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import re
 from chatloop.turn.guard.base import Guard
 
 HELD_CHARS = 64
-_HELD_ADDRESS_CHARS = 320
+_HELD_ENTITY_CHARS = 320
 _GAP = r" \u00a0\u2009\u202f./()\u2010-\u2013-"
 # Both read backwards from the end: the unfinished word, and the digits before it that it goes on.
 _WORD = re.compile(r"\S*")
 _NUMBER = re.compile(rf"(?<![^\d{_GAP}])[{_GAP}]*\d[\d{_GAP}]*\+?")
+_DIGIT = re.compile(r"\d")
 
 
 class StreamGuard:
@@ -32,20 +33,30 @@ class StreamGuard:
     def feed(self, piece: str) -> str:
         """Take a piece in and return what may be shown now (possibly nothing)."""
         self._raw += piece
-        return self._release(max(self._released, len(self._raw) - self._held_chars()))
+        held = self._held_chars()
+        end = max(self._released, len(self._raw) - held)
+        if held == _HELD_ENTITY_CHARS:
+            self._mask(end)
+        return self._release(end)
 
     def finish(self) -> str:
         """Return what was still held; call it once, at the end."""
         return self._release(len(self._raw))
 
     def _held_chars(self) -> int:
-        tail = self._raw[: -_HELD_ADDRESS_CHARS - 1 : -1]
+        tail = self._raw[: -_HELD_ENTITY_CHARS - 1 : -1]
         word = _WORD.match(tail)
         length = word.end() if word else 0
         if "@" in tail[:length]:
             return length
         number = _NUMBER.match(tail, length)
-        return min(number.end() if number else length, HELD_CHARS)
+        return number.end() if number else min(length, HELD_CHARS)
+
+    def _mask(self, end: int) -> None:
+        """Hide the digits that a row of them, too long to be held, pushes out before `end`."""
+        row = _NUMBER.match(self._raw[self._released : end][::-1])
+        start = end - row.end() if row else end
+        self._raw = self._raw[:start] + _DIGIT.sub("*", self._raw[start:end]) + self._raw[end:]
 
     def _release(self, end: int) -> str:
         """Guard the text up to `end` and return the part that was not sent yet.

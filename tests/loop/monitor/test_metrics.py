@@ -250,3 +250,15 @@ def test_the_state_is_private(place):
     place.write(line(record()))
     place.rotate(by=place.worker())
     assert place.state.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_series_holds_every_turn_of_its_window_in_order(place):
+    metrics = place.worker()
+    for minutes_ago in (70, 30, 30, 2, 0):
+        place.write(line(record(ts=place.now - 60 * minutes_ago)))
+    metrics.refresh()
+    for window, turns_in in (("5m", 2), ("1h", 4), ("24h", 5)):
+        series = metrics.snapshot(window)["series"]
+        assert sum(point["turns"] for point in series) == turns_in
+        assert [p["t"] for p in series] == sorted({p["t"] for p in series})
+        assert len(series) <= module.SERIES_POINTS + 1

@@ -38,3 +38,11 @@ def test_faultless_predictions_do_not_ask_for_endless_sureness():
     labels = np.arange(60) % 3
     logits = 4.0 * np.eye(3, dtype=np.float32)[labels]
     assert fit_temperature(logits, labels) > 0.5
+
+
+def test_a_family_stays_in_one_fold():
+    labels = np.repeat([0, 1], [40, 20])
+    families = [f"family {i // 4}" for i in range(60)]
+    fold = folds_of(labels, 2, np.random.default_rng(0), families)
+    assert all(len(set(fold[i : i + 4])) == 1 for i in range(0, 60, 4))
+    assert np.bincount(fold[labels == 0]).tolist() == [20, 20]

@@ -17,7 +17,7 @@ def texts_of(tokens: Tokens) -> list[str]:
 def stock(min_df: int, char_ngrams: tuple[int, int]) -> list[TfidfVectorizer]:
     both = {"sublinear_tf": True, "min_df": min_df, "dtype": np.float32}
     return [
-        TfidfVectorizer(token_pattern=WORD_PATTERN, **both),
+        TfidfVectorizer(token_pattern=WORD_PATTERN, ngram_range=(1, 2), **both),
         TfidfVectorizer(analyzer="char_wb", ngram_range=char_ngrams, **both),
     ]
 
@@ -25,7 +25,7 @@ def stock(min_df: int, char_ngrams: tuple[int, int]) -> list[TfidfVectorizer]:
 @pytest.mark.parametrize("char_ngrams", [(2, 4), (3, 5), (1, 2)])
 @pytest.mark.parametrize("min_df", [1, 2])
 def test_features_equal_scikit_learns(char_ngrams, min_df):
-    texts = [*rows()[0], *ODD_TEXTS]
+    texts = [*rows()[0], *ODD_TEXTS, "one !!! two", "one - two don't", "one two one two"]
     vocabulary = learn(tokenize(texts), char_ngrams=char_ngrams, min_df=min_df)
     ours = vocabulary.transform(tokenize(texts)).toarray()
     word, char = stock(min_df, char_ngrams)

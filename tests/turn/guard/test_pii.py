@@ -137,11 +137,11 @@ def test_time_grows_with_the_length_only(shape):
     def seconds(length: int) -> float:
         text = (shape * length)[:length]
         best = 1.0
-        for _ in range(2):
+        for _ in range(3):
             begun = time.perf_counter()
             redact(text)
             best = min(best, time.perf_counter() - begun)
         return best
 
     seconds(400)  # numbering plans are loaded when they are first needed
-    assert seconds(20_000) < 60 * max(seconds(2_000), 0.001)
+    assert seconds(20_000) < 60 * max(seconds(2_000), 0.002)

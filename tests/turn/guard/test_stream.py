@@ -91,6 +91,25 @@ def test_an_endless_address_is_not_held_for_ever():
     assert guard.feed("x@" + "y" * 2000)
 
 
+@pytest.mark.parametrize("step", [1, 7, 5000])
+def test_a_row_of_digits_too_long_to_be_held_is_masked(step):
+    text = "see 4111 1111 1111 1111 " + "5555 5555 5555 4444 " * 40 + "and ann@example.com"
+    guard = StreamGuard(redact)
+    shown = "".join(guard.feed(text[at : at + step]) for at in range(0, len(text), step))
+    shown += guard.finish()
+    assert "4111" not in shown
+    assert "5555" not in shown
+    assert shown.startswith("see ")
+    assert shown.endswith("and [EMAIL_1]")
+
+
+def test_numbers_side_by_side_are_held_together():
+    text = "378282246310005" + " (202) 555-0143" * 4 + " and more"
+    for _ in range(3):
+        shown, _guard = streamed(text, random.Random(0))
+        assert "".join(shown) == redact(text).text
+
+
 def test_nothing_fed_is_nothing_shown():
     guard = StreamGuard(redact)
     assert (guard.feed(""), guard.finish(), guard.text, guard.kinds) == ("", "", "", ())
