@@ -40,9 +40,15 @@ def rows(data: Data, seeds: int) -> Iterator[tuple[str, str]]:
     test = data.part(Part.TEST)
     runs = [_run(data, seed, test) for seed in range(seeds)]
     share = runs[0].evaluation.accuracy_in_scope
-    yield "accuracy in scope, %", _median(runs, lambda r: 100 * r.evaluation.accuracy_in_scope.value)
+    yield (
+        "accuracy in scope, %",
+        _median(runs, lambda r: 100 * r.evaluation.accuracy_in_scope.value),
+    )
     yield "  95 % interval, n", f"[{100 * share.low:.1f}, {100 * share.high:.1f}] {share.n}"
-    yield "accuracy with out of scope, %", _median(runs, lambda r: 100 * r.evaluation.accuracy.value)
+    yield (
+        "accuracy with out of scope, %",
+        _median(runs, lambda r: 100 * r.evaluation.accuracy.value),
+    )
     yield "out-of-scope recall, %", _median(runs, lambda r: 100 * r.evaluation.oos_recall.value)
     yield "macro F1, %", _median(runs, lambda r: 100 * r.evaluation.macro_f1.value)
     yield "ECE, %", _median(runs, lambda r: 100 * r.evaluation.ece)

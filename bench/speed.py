@@ -23,7 +23,10 @@ def rows(data: Data, _seeds: int) -> Iterator[tuple[str, str]]:
     cold = _median_us(scorer, texts)
     warm = _median_us(scorer, texts)
     stock = _median_us(lambda t: pipeline.predict_proba([t]), texts[:PIPELINE_MESSAGES])
-    yield "largest difference to predict_proba", f"{largest_difference(pipeline, scorer, texts):.1e}"
+    yield (
+        "largest difference to predict_proba",
+        f"{largest_difference(pipeline, scorer, texts):.1e}",
+    )
     yield "one message, us (first sight / again)", f"{cold:.0f} / {warm:.0f}"
     yield "one message, stock pipeline, us", f"{stock:.0f}"
     yield "stock pipeline / lean scorer", f"{stock / warm:.1f} x"

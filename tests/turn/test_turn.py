@@ -117,6 +117,12 @@ async def test_an_anomaly_is_flagged_and_still_answered(release: Release):
     assert outcome.text
 
 
+async def test_clearly_out_of_scope_is_no_low_confidence(release: Release):
+    record = (await tiny_turn(release).take(incoming(OUTSIDE))).record
+    assert record.confidence < 0.35
+    assert not record.anomaly
+
+
 # Only guarded text
 
 

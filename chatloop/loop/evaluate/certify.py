@@ -81,8 +81,11 @@ def certify(
     """Return the loosest certified threshold over independent rows; None when none passes.
 
     `scores` (n,): higher is surer, below 0 is never answered; a row is answered at
-    `score >= threshold`. Valid for any starts and steps that do not depend on `right`.
+    `score >= threshold`. Valid for any starts and steps that do not depend on `right`. A target or
+    delta of 0 or 1 asks for no promise that could be tested: None.
     """
+    if not (0 < target_error < 1 and 0 < delta < 1):
+        return Certified(None, len(scores), 0, 0, 1.0)
     order = np.argsort(-scores, kind="stable")
     sorted_scores, wrong = scores[order], ~right[order]
     wrong_above = np.concatenate([[0], np.cumsum(wrong)])  # among the k surest rows

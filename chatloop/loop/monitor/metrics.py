@@ -61,6 +61,11 @@ class LogMetrics:
         with self._lock:
             self._catch_up()
 
+    def close(self) -> None:
+        """Let go of the log file; the counts stay."""
+        with self._lock:
+            self._follower.close()
+
     def on_rotate(self, rotated: Path) -> None:
         """Write down all counts up to this rotation. For `JsonlWriter`, under the log's lock.
 

@@ -107,6 +107,7 @@ async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) ->
     if state.house.model:
         await state.house.model.aclose()
     await asyncio.to_thread(state.house.writer.close)
+    await asyncio.to_thread(state.house.metrics.close)
     state.live.forget()
     state.store_door.close()
     state.log_door.close()
