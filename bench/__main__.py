@@ -7,6 +7,7 @@ data/intents.csv. Nothing is written but to a temporary folder.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from bench import intents, serving, speed  # noqa: E402
+from bench import certificates, intents, serving, speed  # noqa: E402
 from bench.data import load  # noqa: E402
 from chatloop.core.errors import ChatloopError  # noqa: E402
 
@@ -33,14 +34,9 @@ def main() -> int:
         return 1
     print(f"data: {data.name}: {data.describe()}")
     print(f"{'figure':<52}{'value':>22}")
-    fitted = None
-    for part in (intents, speed):
-        for name, value in part.rows(data, given.seeds):
-            print(f"{name:<52}{value:>22}", flush=True)
-        fitted = part
-    if fitted and not given.quick:
-        for name, value in serving.rows():
-            print(f"{name:<52}{value:>22}", flush=True)
+    parts = [part.rows(data, given.seeds) for part in (intents, certificates, speed)]
+    for name, value in itertools.chain(*parts, () if given.quick else serving.rows()):
+        print(f"{name:<52}{value:>22}", flush=True)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from bench.data import Data
 from chatloop.core.types import OOS, Intent
 from chatloop.loop.data.rows import Part, Row
-from chatloop.loop.evaluate.metrics import Evaluation, evaluate
+from chatloop.loop.evaluate.metrics import Evaluation, Share, evaluate
 from chatloop.loop.train.export import scorer_of
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT
@@ -42,15 +42,15 @@ def rows(data: Data, seeds: int) -> Iterator[tuple[str, str]]:
     share = runs[0].evaluation.accuracy_in_scope
     yield (
         "accuracy in scope, %",
-        _median(runs, lambda r: 100 * r.evaluation.accuracy_in_scope.value),
+        _median(runs, lambda r: _percent(r.evaluation.accuracy_in_scope)),
     )
     yield "  95 % interval, n", f"[{100 * share.low:.1f}, {100 * share.high:.1f}] {share.n}"
     yield (
         "accuracy with out of scope, %",
-        _median(runs, lambda r: 100 * r.evaluation.accuracy.value),
+        _median(runs, lambda r: _percent(r.evaluation.accuracy)),
     )
-    yield "out-of-scope recall, %", _median(runs, lambda r: 100 * r.evaluation.oos_recall.value)
-    yield "macro F1, %", _median(runs, lambda r: 100 * r.evaluation.macro_f1.value)
+    yield "out-of-scope recall, %", _median(runs, lambda r: _percent(r.evaluation.oos_recall))
+    yield "macro F1, %", _median(runs, lambda r: _percent(r.evaluation.macro_f1))
     yield "ECE, %", _median(runs, lambda r: 100 * r.evaluation.ece)
     for error in ERRORS:
         name = f"coverage at {100 * error:.0f} % error, %"
@@ -82,5 +82,9 @@ def _coverage(intents: Sequence[Intent], truth: Sequence[str]) -> dict[float, fl
     }
 
 
-def _median(runs: Sequence[Run], figure) -> str:  # type: ignore[no-untyped-def]
+def _percent(share: Share) -> float:
+    return 100 * share.value
+
+
+def _median(runs: Sequence[Run], figure: Callable[[Run], float]) -> str:
     return f"{statistics.median(figure(r) for r in runs):.2f}"

@@ -39,6 +39,7 @@ def test_kill_9_under_200_chats_loses_no_acknowledged_turn(trained_home) -> None
 
 async def _chat_until_killed(address: str, pid: int) -> list[str]:
     acknowledged: list[str] = []
+    enough = asyncio.Event()
     limits = httpx.Limits(max_connections=CHATS_AT_ONCE)
     async with httpx.AsyncClient(
         base_url=address, trust_env=False, timeout=30, limits=limits
@@ -52,10 +53,11 @@ async def _chat_until_killed(address: str, pid: int) -> list[str]:
                 except httpx.HTTPError:
                     return
                 acknowledged.append(response.json()["turn_id"])
+                if len(acknowledged) >= CHATS_AT_ONCE:
+                    enough.set()
 
         async def kill() -> None:
-            while len(acknowledged) < CHATS_AT_ONCE:
-                await asyncio.sleep(0.01)
+            await enough.wait()
             os.killpg(pid, signal.SIGKILL)
 
         await asyncio.gather(kill(), *(one(n) for n in range(CHATS_AT_ONCE)))
