@@ -40,15 +40,12 @@ NOW = 1_790_000_000.0
 
 @dataclass
 class FixedClock:
-    """Tells `now` until somebody moves it."""
+    """Tells `now` until somebody sets another."""
 
     now: float = NOW
 
     def __call__(self) -> float:
         return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @dataclass

@@ -57,7 +57,7 @@ def read_flipped(release: Release, name: str) -> None:
 def test_fifty_random_flips_in_a_real_release_are_refused_before_parsing(
     tiny_home, seed, monkeypatch
 ):
-    """D-M3: whatever byte is damaged, in whatever part, no parser ever sees it."""
+    """M3: whatever byte is damaged, in whatever part, no parser ever sees it."""
     rng = random.Random(seed)
     release = current_release(tiny_home)
     files = [*sorted(release.digests), MANIFEST]

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from chatloop.core.types import Intent
+from chatloop.core.types import OOS, Intent
 from chatloop.serve.api.bodies import body_of
 from chatloop.serve.api.docs import errors, takes
 from chatloop.serve.api.problems import Problem
 from chatloop.serve.api.schemas import PredictIn
 from chatloop.serve.api.state import State, state_of
+from chatloop.turn.classify_explain import explain
 from chatloop.turn.receive import normalise
 from chatloop.turn.turn import Turn
 
@@ -25,26 +26,36 @@ Shared = Annotated[State, Depends(state_of)]
 async def predict_intent(body: ReadPredict, state: Shared) -> dict[str, Any]:
     """Say which intent a text has, with calibrated confidence, without answering it.
 
-    Nothing is logged. `in_scope` is false when out-of-scope is the likeliest.
+    Nothing is logged. `in_scope` is false when out-of-scope is the likeliest. With `explain`,
+    each of the top intents comes with what every word adds to its logit, out-of-scope first
+    when it won.
     """
     turn, limit = state.turn(), state.settings.prompt_limit_chars
     texts = body.prompts if body.prompts is not None else [body.prompt or ""]
     if any(len(text) > limit for text in texts):
         raise Problem("too-large", f"a text may have at most {limit} characters")
-    found = [_prediction(turn, text) for text in texts]
+    found = [_prediction(turn, text, explained=body.explain) for text in texts]
     if body.prompts is not None:
         return {"predictions": found, "model_version": turn.version}
     return found[0] | {"model_version": turn.version}
 
 
-def _prediction(turn: Turn, text: str) -> dict[str, Any]:
-    intent: Intent = turn.classify(turn.guard(normalise(text)).text)
-    return {
+def _prediction(turn: Turn, text: str, *, explained: bool) -> dict[str, Any]:
+    guarded = turn.guard(normalise(text)).text
+    intent: Intent = turn.classify(guarded)
+    found: dict[str, Any] = {
         "intent": intent.label,
         "confidence": intent.confidence,
         "in_scope": intent.in_scope,
         "top": [asdict(score) for score in intent.top],
     }
+    if explained:
+        labels = [score.intent for score in intent.top]
+        if not intent.in_scope and labels:
+            labels.insert(0, OOS)
+        reasons = explain(turn.classify, guarded, labels)
+        found["explanation"] = [asdict(reason) for reason in reasons]
+    return found
 
 
 @router.get("/intents", responses=errors(503))

@@ -64,11 +64,14 @@ class PredictIn(_In):
 
     prompt: str | None = Field(None, max_length=200_000)
     prompts: list[Annotated[str, Field(max_length=200_000)]] | None = Field(None, max_length=1000)
+    explain: bool = Field(False, description="Say which words spoke for and against; one text.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> PredictIn:
         if (self.prompt is None) == (self.prompts is None):
             raise ValueError("give `prompt` or `prompts`, one of both")
+        if self.explain and self.prompts is not None:
+            raise ValueError("`explain` goes with `prompt`, one text at a time")
         return self
 
 

@@ -55,7 +55,7 @@ def test_no_lower_threshold_would_do(cases):
     scored = [Intent("aa", c, in_scope=inside) for c, _, inside in cases]
     truth = ["aa" if right else OOS for _, right, _ in cases]
     found = provisional_threshold(scored, truth, 0.1)
-    for lower in {c for c, _, _ in cases if FLOOR <= c < found.threshold}:
+    for lower in {c for c, _, inside in cases if inside and FLOOR <= c < found.threshold}:
         answered = [
             i.label == label
             for i, label in zip(scored, truth, strict=True)
