@@ -62,6 +62,7 @@ class Reason(StrEnum):
     EXPLORED = "explored"
     FORCED = "forced"
     BLOCKED = "blocked"
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +62,9 @@ class Scorer:
     def _refuse_misfit(self) -> None:
         rows = len(self._word.vocabulary) + len(self._char.vocabulary)
         shapes_fit = self._weights.shape == (rows, len(self.labels)) and len(self._idf) == rows
-        if not shapes_fit or self._bias.shape != (len(self.labels),):
+        labels_fit = self._bias.shape == (len(self.labels),) and not set(self.labels) <= {OOS}
+        if not shapes_fit or not labels_fit:
             raise ReleaseError("the scorer's parts do not fit each other; train again")
-        if set(self.labels) <= {OOS}:
-            raise ReleaseError("the scorer knows no intent; train again")
         if not (np.isfinite(self._weights).all() and np.isfinite(self._bias).all()):
             raise ReleaseError("the scorer holds numbers that are not finite; train again")
 
@@ -158,7 +158,7 @@ def load(release: Release) -> Scorer:
         scorer = Scorer(spec, arrays)
         for text, expected in zip(spec["check_texts"], arrays["checks"], strict=True):
             _try(scorer, text, expected)
-    except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OSError, EOFError, BadZipFile) as error:
         raise ReleaseError(
             f"release {release.version}: the scorer cannot be read ({type(error).__name__}); "
             "roll back or train again"

@@ -59,9 +59,7 @@ def explain(scorer: Scorer, text: str, intents: Sequence[str]) -> tuple[Explanat
     return tuple(_one(intent, float(bias[k]), words, parts[:, k]) for intent, k in columns)
 
 
-def _one(
-    intent: str, bias: float, words: Sequence[str], parts: NDArray[np.float64]
-) -> Explanation:
+def _one(intent: str, bias: float, words: Sequence[str], parts: NDArray[np.float64]) -> Explanation:
     given = tuple(WordPart(w, float(p)) for w, p in zip(words, parts, strict=True))
     return Explanation(intent, bias, bias + float(parts.sum()), given)
 

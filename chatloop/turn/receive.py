@@ -6,15 +6,12 @@ the training data see the same characters.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 
 from chatloop.core.ids import Pseudonyms
+from chatloop.core.text import printable
 from chatloop.core.types import Exchange, Incoming, Message
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\ud800-\udfff]")
-_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85]")
 
 
 def normalise(text: str) -> str:
@@ -22,9 +19,7 @@ def normalise(text: str) -> str:
 
     Line breaks become newlines; everything printable stays as typed, in any script.
     """
-    text = _LINE_ENDS.sub("\n", text)
-    text = _CONTROL.sub("", text)
-    return unicodedata.normalize("NFC", text).strip()
+    return unicodedata.normalize("NFC", printable(text)).strip()
 
 
 @dataclass(frozen=True, slots=True)

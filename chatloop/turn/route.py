@@ -42,18 +42,18 @@ def decide(
     *,
     has_answer: bool,
     llm_healthy: bool,
-    blocked: bool = False,
+    refused: Reason | None = None,
 ) -> Plan:
     """Return the plan for one message.
 
     `has_answer`: there is an approved answer for the best label. `llm_healthy`: a language model
-    could answer now; without one nothing is explored.
+    could answer now; without one nothing is explored. `refused`: why there is nothing to answer.
     """
     q = message.ab_prob if policy.llm_on else 0.0
     e = policy.explore if policy.llm_on and llm_healthy else 0.0
     doubt = why_not_local(intent, policy.threshold, has_answer=has_answer)
-    if blocked:
-        choice = _Choice(Step.REFUSE, Arm.FORCED, Reason.BLOCKED, None)
+    if refused:
+        choice = _Choice(Step.REFUSE, Arm.FORCED, refused, None)
     elif message.mode is Mode.AUTO:
         choice = _auto(message, policy, doubt, q, e)
     else:

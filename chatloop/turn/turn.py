@@ -15,7 +15,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatloop.core.ids import TurnIds
-from chatloop.core.types import Answer, Incoming, Intent, Message, Plan, TurnRecord, Verdict
+from chatloop.core.types import (
+    Answer,
+    AnsweredBy,
+    Incoming,
+    Intent,
+    Message,
+    Plan,
+    Reason,
+    TurnRecord,
+    Verdict,
+)
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.classify import Scorer
@@ -72,7 +82,7 @@ class Turn:
             async with aclosing(self.ladder.stream(plan, message, intent, window)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
-                        draft.answered(piece, self.guard(piece.text))
+                        draft.answered(piece, self._kept(piece))
                     else:
                         yield piece
             self._flag(message, intent, draft)
@@ -101,6 +111,11 @@ class Turn:
         draft.guarded(verdict)
         return replace(message, text=verdict.text, history=history), verdict
 
+    def _kept(self, answer: Answer) -> Verdict:
+        """What may be kept of an answer. A refusal is our own words: no guard can fail on them."""
+        refused = answer.answered_by is AnsweredBy.REFUSAL
+        return Verdict(answer.text) if refused else self.guard(answer.text)
+
     def _plan(self, message: Message, intent: Intent, verdict: Verdict) -> Plan:
         model = self.ladder.model
         return decide(
@@ -109,7 +124,7 @@ class Turn:
             self.policy,
             has_answer=self.ladder.content.has_answer(intent.label),
             llm_healthy=model is not None and model.fault() is None,
-            blocked=verdict.blocked or not message.text,
+            refused=_why_refused(message, verdict),
         )
 
     def _flag(self, message: Message, intent: Intent, draft: _Draft) -> None:
@@ -117,6 +132,12 @@ class Turn:
         outside = intent.label is not None and not intent.in_scope
         reasons = self.anomalies.check(message.text, None if outside else intent.confidence)
         draft.fields |= {"anomaly": bool(reasons), "anomaly_reason": reasons}
+
+
+def _why_refused(message: Message, verdict: Verdict) -> Reason | None:
+    if verdict.blocked:
+        return Reason.BLOCKED
+    return None if message.text else Reason.EMPTY
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ def test_each_case_of_the_table_is_decided_as_written(case):
         ),
         has_answer=case["has_answer"],
         llm_healthy=case["healthy"],
-        blocked=case["blocked"],
+        refused=Reason.BLOCKED if case["blocked"] else None,
     )
     assert {name: getattr(decided, name) for name in case["expected"]} == case["expected"]
 

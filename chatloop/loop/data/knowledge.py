@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import yaml
 
 from chatloop.core.errors import DataError
-from chatloop.core.types import OOS
 from chatloop.loop.data.rows import LABEL_FORM
 
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
@@ -127,9 +125,12 @@ def read_messages(file: Path, language: str = "en") -> dict[str, str]:
     return sentences
 
 
-def unknown_labels(labels: Mapping[str, Any], known: set[str]) -> list[str]:
-    """Return labels that no training row has, in order."""
-    return [label for label in labels if label not in known and label != OOS]
+def read_prompt(file: Path) -> str:
+    """Return the instructions for a language model; they say where the help texts go."""
+    text = _read(file)
+    if "{passages}" not in text:
+        raise DataError(f"{file}: `{{passages}}` is missing: it says where the help texts go")
+    return text
 
 
 def _read(file: Path) -> str:

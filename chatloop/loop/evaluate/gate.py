@@ -48,8 +48,11 @@ def compare(
     *,
     margin: float,
 ) -> GateVerdict:
-    """Judge `candidate` against `current`. Rows of intents that either does not know stay out."""
-    known = set(current.labels) & set(candidate.labels) | {OOS}
+    """Judge `candidate` against `current` on the rows of the intents that `current` knows.
+
+    New intents stay out; an intent that the candidate lost counts as wrong.
+    """
+    known = {*current.labels, OOS}
     shared = [r for r in rows if r.intent in known]
     old = [_is_right(current, r.text, r.intent) for r in shared]
     new = [_is_right(candidate, r.text, r.intent) for r in shared]

@@ -36,6 +36,7 @@ from chatloop.loop.data.knowledge import (
     read_golden,
     read_messages,
     read_pages,
+    read_prompt,
 )
 from chatloop.loop.data.rows import Part, Row, fingerprint
 from chatloop.loop.data.seed import load_seeds
@@ -170,7 +171,7 @@ def read_texts(data_dir: Path, training: Training) -> dict[str, bytes]:
         content.ANSWERS: _json(entries),
         content.PASSAGES: _json([asdict(p) for p in pages]),
         content.MESSAGES: _json(read_messages(data_dir / "messages.yaml")),
-        content.PROMPT: (data_dir / "prompt.txt").read_bytes(),
+        content.PROMPT: read_prompt(data_dir / "prompt.txt").encode("utf-8"),
     }
 
 

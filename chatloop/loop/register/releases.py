@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Switch:
 
 def promote(models_dir: Path, version: str, actor: str) -> Switch:
     """Serve `version` from now on. Raises ReleaseError when it is absent, broken or current."""
-    with exclusive(models_dir / ".lock"):
+    with _alone(models_dir):
         release = open_release(models_dir, version)
         release.verify()
         current = _pointer_or_none(models_dir)
@@ -59,26 +60,46 @@ def rollback(models_dir: Path, actor: str) -> Switch:
 
     Raises ReleaseError when there is nothing to go back to.
     """
-    with exclusive(models_dir / ".lock"):
-        current = read_pointer(models_dir)
-        earlier = list(current.earlier) if current else []
+    with _alone(models_dir):
+        previous, earlier = _way_back(models_dir)
         while earlier:
             version, digest = earlier.pop()
             try:
-                open_release(models_dir, version, digest).verify()
+                release = open_release(models_dir, version, digest)
+                release.verify()
             except ReleaseError as error:
                 log.warning("rollback passes over %s: %s", version, error)
                 continue
-            pointer = Pointer(version, digest, time.time(), actor, tuple(earlier))
+            kept = tuple((v, d) for v, d in earlier if d)
+            pointer = Pointer(version, release.manifest_sha256, time.time(), actor, kept)
             write_pointer(models_dir, pointer)
             break
         else:
             raise ReleaseError(
                 "there is no earlier release to roll back to; `python -m chatloop models` lists all"
             )
-    assert current is not None
-    _after(models_dir, "rollback", pointer, current.version)
-    return Switch(pointer.version, current.version)
+    _after(models_dir, "rollback", pointer, previous)
+    return Switch(pointer.version, previous)
+
+
+def _alone(models_dir: Path) -> AbstractContextManager[None]:
+    if not models_dir.is_dir():
+        raise ReleaseError("there is no release yet: run `python train_model.py` first")
+    return exclusive(models_dir / ".lock")
+
+
+def _way_back(models_dir: Path) -> tuple[str | None, list[tuple[str, str | None]]]:
+    """Return what is served and the earlier releases, newest last; a damaged pointer's way back
+    is read from the history, without the digests that it held.
+    """
+    try:
+        current = read_pointer(models_dir)
+    except ReleaseError:
+        log.warning("the pointer is damaged: the way back is read from %s", HISTORY)
+        served = [str(entry.get("version")) for entry in read_history(models_dir)]
+        last = served[-1] if served else None
+        return last, [(version, None) for version in dict.fromkeys(served) if version != last]
+    return (current.version, list(current.earlier)) if current else (None, [])
 
 
 def _pointer_or_none(models_dir: Path) -> Pointer | None:
@@ -146,6 +167,6 @@ def read_history(models_dir: Path) -> list[dict[str, Any]]:
     for line in lines:
         try:
             entries.append(dict(json.loads(line)))
-        except ValueError:
+        except (ValueError, TypeError):
             log.warning("an unreadable line in %s was passed over", HISTORY)
     return entries

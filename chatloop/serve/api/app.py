@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from chatloop import __version__
 from chatloop.core.settings import Settings
 from chatloop.loop.store import Store
-from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages
+from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages, turns
 from chatloop.serve.api.edge import Edge
 from chatloop.serve.api.problems import Problem, add_problem_handlers
 from chatloop.serve.api.state import State
@@ -28,7 +28,7 @@ from chatloop.serve.wiring import House, intake_of, make_house, make_turn
 log = logging.getLogger(__name__)
 SITE = Path("site")
 _COUNT_INTERVAL_S = 5.0
-ROUTERS = (chat, intents, feedback, models, metrics, health, pages)
+ROUTERS = (chat, turns, intents, feedback, models, metrics, health, pages)
 
 
 def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:

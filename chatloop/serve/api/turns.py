@@ -95,6 +95,10 @@ def _decider(models_dir: Path, version: str) -> _Decider:
     return _Decider(load_scorer(release), load_content(release), certificate)
 
 
+def _refused(record: TurnRecord) -> Reason | None:
+    return next((r for r in (Reason.BLOCKED, Reason.EMPTY) if record.reason == r), None)
+
+
 def _again(decider: _Decider, record: TurnRecord, text: str, experiment: str) -> dict[str, Any]:
     intent = decider.scorer(text)
     plan = decide(
@@ -103,7 +107,7 @@ def _again(decider: _Decider, record: TurnRecord, text: str, experiment: str) ->
         _policy(decider, record, experiment),
         has_answer=decider.content.has_answer(intent.label),
         llm_healthy=True,  # the recorded `explore` is already the one that was in force
-        blocked=record.reason == Reason.BLOCKED or not text,
+        refused=_refused(record),
     )
     found = _decision(intent, plan)
     differs = [name for name, value in found.items() if not _equal(value, getattr(record, name))]

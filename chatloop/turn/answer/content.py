@@ -67,7 +67,7 @@ def load_content(release: Release) -> Content:
             messages=json.loads(release.read(MESSAGES)),
             prompt=release.read(PROMPT).decode("utf-8"),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ReleaseError(
             f"release {release.version}: its texts cannot be read ({type(error).__name__})"
         ) from error

@@ -15,7 +15,17 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.core.types import Answer, AnsweredBy, Intent, Message, Plan, Source, Step, Usage
+from chatloop.core.types import (
+    Answer,
+    AnsweredBy,
+    Intent,
+    Message,
+    Plan,
+    Reason,
+    Source,
+    Step,
+    Usage,
+)
 from chatloop.turn.answer import local
 from chatloop.turn.answer.base import LanguageModel, OutputGuard
 from chatloop.turn.answer.content import Content, HelpPassage
@@ -40,8 +50,9 @@ class Ladder:
     ) -> AsyncGenerator[str | Answer, None]:
         """Yield pieces of text, then the Answer that they add up to (the truth)."""
         if plan.step is Step.GENERATE:
-            async for piece in self._generate(plan, message, intent, window):
-                yield piece
+            async with aclosing(self._generate(plan, message, intent, window)) as pieces:
+                async for piece in pieces:
+                    yield piece
             return
         answer = self._local(plan, message, intent)
         yield answer.text
@@ -49,7 +60,7 @@ class Ladder:
 
     def _local(self, plan: Plan, message: Message, intent: Intent) -> Answer:
         if plan.step is Step.REFUSE:
-            return local.refusal(self.content, empty=not message.text)
+            return local.refusal(self.content, empty=plan.reason is Reason.EMPTY)
         if plan.step is Step.APPROVED:
             return local.approved(self.content, intent)
         found = self.retriever.search(message.text)

@@ -15,7 +15,7 @@ from chatloop.core.types import Source
 from chatloop.turn.answer.content import HelpPassage
 
 _TOKEN = re.compile(r"(?u)\w\w+")
-_ENDINGS = re.compile(r"(?:ing|ied|ies|ed|es|s)$")
+_ENDINGS = re.compile(r"(?:ing|ied|ies|ed|es|s|e)$")
 _STOP = frozenset(
     "the an of to in on at for and or is are was were be been it its this that these those my our "
     "your you we me us they he she do does did can could would should will have has had with from "

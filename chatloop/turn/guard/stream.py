@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from chatloop.core.text import printable
 from chatloop.turn.guard.base import Guard
 
 HELD_CHARS = 64
@@ -32,7 +33,7 @@ class StreamGuard:
 
     def feed(self, piece: str) -> str:
         """Take a piece in and return what may be shown now (possibly nothing)."""
-        self._raw += piece
+        self._raw += printable(piece)
         held = self._held_chars()
         end = max(self._released, len(self._raw) - held)
         if held == _HELD_ENTITY_CHARS:

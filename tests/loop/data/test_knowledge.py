@@ -11,7 +11,6 @@ from chatloop.loop.data.knowledge import (
     read_golden,
     read_messages,
     read_pages,
-    unknown_labels,
 )
 from tests.fakes import GOLDEN, MESSAGES
 
@@ -126,7 +125,3 @@ def test_a_sentence_that_the_bot_needs_may_not_be_missing_or_empty(home, key, va
         lines.append(f"  {key}: {value}")
     with pytest.raises(DataError, match=f"`{key}` is missing"):
         read_messages(write(path, "\n".join(lines)))
-
-
-def test_labels_without_rows_are_told():
-    assert unknown_labels({"aa": 1, "oos": 1, "bb": 1}, {"bb"}) == ["aa"]

@@ -167,24 +167,18 @@ def test_an_answer_that_names_no_page_is_refused(home):
         tiny_built(home)
 
 
-NO_PROMPT = pytest.mark.xfail(strict=True, reason="prompt.txt is read and copied unchecked")
-
-
-@NO_PROMPT
 def test_a_missing_prompt_is_a_data_error(home):
     (home / "data" / "prompt.txt").unlink()
     with pytest.raises(DataError, match=r"prompt\.txt"):
         read_texts(home / "data", tiny_training())
 
 
-@NO_PROMPT
 def test_a_prompt_that_the_server_cannot_read_is_a_data_error(home):
     (home / "data" / "prompt.txt").write_bytes(b"caf\xe9 {passages}")
     with pytest.raises(DataError, match=r"prompt\.txt"):
         read_texts(home / "data", tiny_training())
 
 
-@NO_PROMPT
 def test_a_prompt_without_a_place_for_the_help_texts_is_a_data_error(home):
     (home / "data" / "prompt.txt").write_text("You are helpful.")
     with pytest.raises(DataError, match=r"\{passages\}"):

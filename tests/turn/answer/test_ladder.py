@@ -125,7 +125,9 @@ async def test_the_plan_is_followed_without_asking_the_model(ladder, intent):
 
 async def test_a_refusal_tells_the_empty_message_apart(ladder):
     _, refused = await climb(ladder(None), Step.REFUSE)
-    _, empty = await climb(ladder(None), Step.REFUSE, msg=message(""))
+    window = StreamGuard(redact)
+    nothing = replace(plan(Step.REFUSE), reason=Reason.EMPTY)
+    *_, empty = [p async for p in ladder(None).stream(nothing, message(""), UNSURE, window)]
     assert (refused.text, empty.text) == (MESSAGES["refusal"], MESSAGES["empty_message"])
 
 

@@ -11,9 +11,6 @@ PASSAGES = [
     HelpPassage("b", "Billing", "Refunds", "refunds", "Money goes back to the card."),
     HelpPassage("t", "Teams", "Invite people", "invite-people", "Send them a link by mail."),
 ]
-LOST_E = pytest.mark.xfail(
-    strict=True, reason="`invoices` is folded to `invoic`, `invoice` is not: they do not meet"
-)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +31,7 @@ def headings(found) -> list[str]:
         ("the an of to in", []),
         ("", []),
         ("a b c", []),
-        ("größe привет", ["größe", "привет"]),
+        ("größe привет", ["größ", "привет"]),
     ],
 )
 def test_content_words_are_folded(text, words):
@@ -46,7 +43,7 @@ def test_content_words_are_folded(text, words):
     [
         ("how can i reset the password", "Reset a password"),
         ("where are my invoices", "Find invoices"),
-        pytest.param("where is my invoice", "Find invoices", marks=LOST_E),
+        ("where is my invoice", "Find invoices"),
         ("refund please", "Refunds"),
         ("inviting people", "Invite people"),
         ("money card", "Refunds"),
