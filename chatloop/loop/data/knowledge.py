@@ -56,11 +56,14 @@ class ApprovedAnswer:
 def read_pages(folder: Path) -> list[Passage]:
     """Return the passages of all help pages in `folder`, in file and page order."""
     files = sorted(folder.glob("*.md")) if folder.is_dir() else []
-    return [passage for file in files for passage in _passages(file)]
+    return [passage for file in files for passage in passages_of(file, _read(file))]
 
 
-def _passages(file: Path) -> list[Passage]:
-    head, body = _front_matter(file)
+def passages_of(file: Path, text: str) -> list[Passage]:
+    """Return the passages of one page; `file` gives its name, and where a fault is."""
+    head, body = front_matter(file, text)
+    if not head.get("title"):
+        raise DataError(f"{file}, line 1: a help page starts with `---`, `title: ...`, `---`")
     pieces = _HEADING.split(_HIDDEN.sub("", body))
     passages = []
     for heading, text in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -72,29 +75,31 @@ def _passages(file: Path) -> list[Passage]:
     return passages
 
 
-def _front_matter(file: Path) -> tuple[dict[str, str], str]:
-    text = _read(file)
+def front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
+    """Return what stands between the first two `---` lines, empty without them, and the rest."""
     parts = re.split(r"^---\s*$", text, maxsplit=2, flags=re.MULTILINE)
-    head = _yaml(file, parts[1]) if len(parts) == 3 and not parts[0].strip() else None
-    if not isinstance(head, dict) or not head.get("title"):
-        raise DataError(f"{file}, line 1: a help page starts with `---`, `title: ...`, `---`")
-    return {str(k): str(v) for k, v in head.items()}, parts[2]
+    if len(parts) < 3 or parts[0].strip():
+        return {}, text
+    head = parse_yaml(file, parts[1])
+    return {str(k): str(v) for k, v in head.items()} if isinstance(head, dict) else {}, parts[2]
 
 
 def read_answers(file: Path) -> dict[str, ApprovedAnswer]:
     """Return the approved answers by intent."""
-    raw = _yaml(file, _read(file))
+    raw = parse_yaml(file, _read(file))
     entries = raw.get("answers") if isinstance(raw, dict) else None
     if not isinstance(entries, dict):
         raise DataError(f"{file}: expected `answers:` with one entry an intent")
-    return {str(intent): _answer(file, str(intent), entry) for intent, entry in entries.items()}
+    for intent in map(str, entries):
+        if not LABEL_FORM.fullmatch(intent):
+            raise DataError(f"{file}, `{intent}`: an intent must look like `reset_password`")
+    return {str(i): answer_of(f"{file}, `{i}`", entry) for i, entry in entries.items()}
 
 
-def _answer(file: Path, intent: str, entry: Any) -> ApprovedAnswer:
-    if not LABEL_FORM.fullmatch(intent):
-        raise DataError(f"{file}, `{intent}`: an intent must look like `reset_password`")
+def answer_of(where: str, entry: Any) -> ApprovedAnswer:
+    """Return one entry as an answer; raises DataError that begins with `where`."""
     if not isinstance(entry, dict) or set(entry) - {"answer", "page"}:
-        raise DataError(f"{file}, `{intent}`: expected `answer:` and, if you like, `page:`")
+        raise DataError(f"{where}: expected `answer:` and, if you like, `page:`")
     page = entry.get("page")
     return ApprovedAnswer(str(entry.get("answer") or "").strip(), str(page) if page else None)
 
@@ -114,7 +119,7 @@ def read_golden(file: Path) -> list[tuple[str, str]]:
 
 def read_messages(file: Path, language: str = "en") -> dict[str, str]:
     """Return the sentences that the bot says by itself, by key."""
-    raw = _yaml(file, _read(file))
+    raw = parse_yaml(file, _read(file))
     block = raw.get(language) if isinstance(raw, dict) else None
     if not isinstance(block, dict):
         raise DataError(f"{file}: expected a block `{language}:` of sentences")
@@ -142,7 +147,8 @@ def _read(file: Path) -> str:
         raise DataError(f"{file} cannot be read ({error.strerror})") from error
 
 
-def _yaml(file: Path, text: str) -> Any:
+def parse_yaml(file: Path, text: str) -> Any:
+    """Return the values of a YAML text; raises DataError with file and line."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,28 +1,31 @@
-"""Reads what people bring: a CSV or a JSON file of labelled texts.
+"""Reads what people bring: a table, a JSON or a JSON-lines file of labelled texts.
 
-CSV: columns `text` and `intent` or `label`, optional `split`. JSON: `{"train": [[text, intent],
-...], "oos_train": ...}`. Only reading:
-cleaning is `clean.py`. Each problem is one line with file and row.
+Table: columns for text and intent by their usual names, optional split. JSON: `{"train": [[text,
+intent], ...], "oos_train": ...}`. JSON lines: `{"text": ..., "intent": ...}` a line. Only
+reading: cleaning is `clean.py`. Each problem is one line with file and row.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatloop.core.errors import DataError
 from chatloop.core.types import OOS
 from chatloop.loop.data.clean import RawRow
-from chatloop.loop.data.rows import LABEL_FORM, Part
+from chatloop.loop.data.labels import Labels
+from chatloop.loop.data.rows import Part
+from chatloop.loop.data.tables import NO_COLUMN, Role, Say, decode, find_columns, read_table
 
-_OOS_NAMES = {"oos", "out_of_scope", "out-of-scope", "out of scope"}
+_TEXT = ("text", "utterance", "message", "question", "query", "sentence")
+INTENT = ("intent", "label", "category", "tag", "class")
+_SPLIT = ("split", "set", "part")
 _PARTS = {
     "train": Part.FIT,
+    "training": Part.FIT,
     "fit": Part.FIT,
     "val": Part.CALIBRATE,
     "valid": Part.CALIBRATE,
@@ -31,17 +34,40 @@ _PARTS = {
     "calibrate": Part.CALIBRATE,
     "test": Part.TEST,
 }
-_MAX_FIELD_CHARS = 1_000_000
 
 
-def read_source(path: Path) -> list[RawRow]:
-    """Return the rows of a CSV or JSON file; raises DataError with file and row."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The column names that a person chose; None: the usual names. Split `-`: none is read."""
+
+    text: str | None = None
+    intent: str | None = None
+    split: str | None = None
+
+    @property
+    def roles(self) -> tuple[Role, Role, Role]:
+        """The columns to look for: text, intent, split."""
+        return (
+            Role("text", _TEXT, self.text),
+            Role("intent (or label)", INTENT, self.intent),
+            Role("split", _SPLIT, self.split, needed=False),
+        )
+
+
+_USUAL = Columns()
+
+
+def read_source(path: Path, columns: Columns = _USUAL, *, say: Say | None = None) -> list[RawRow]:
+    """Return the rows of a file; raises DataError with file and row.
+
+    `say` hears of guesses (encoding, columns); without it a file that is not UTF-8 is an error.
+    """
     if not path.is_file():
         raise DataError(f"{path}: this file does not exist")
-    text = _text(path)
+    text = decode(path, say)
     if not text.strip():
         raise DataError(f"{path}: the file is empty")
-    rows = list(_json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text))
+    rows = list(_rows(path, text, columns, say))
     if not rows:
         raise DataError(f"{path}: no rows below the header")
     intents = {row.intent for row in rows} - {OOS}
@@ -50,54 +76,70 @@ def read_source(path: Path) -> list[RawRow]:
     return rows
 
 
-def _text(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, row {row}: not UTF-8; save the file as UTF-8") from error
+def _rows(path: Path, text: str, columns: Columns, say: Say | None) -> Iterator[RawRow]:
+    match path.suffix.lower():
+        case ".json":
+            return _json_rows(path, text)
+        case ".jsonl" | ".ndjson":
+            found = _json_lines(path, text, columns)
+        case _:
+            found = read_table(path, text, columns.roles, say)
+    return _labelled(path, found)
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[RawRow]:
-    csv.field_size_limit(_MAX_FIELD_CHARS)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = {name.strip().lower(): name for name in reader.fieldnames or () if name}
-    label = columns.get("intent") or columns.get("label")
-    if "text" not in columns or not label:
-        missing = "text" if "text" not in columns else "intent (or label)"
-        found = ", ".join(columns) or "none"
-        raise DataError(f"{path}, row 1: column `{missing}` is missing; found: {found}")
-    split = columns.get("split")
-    try:
-        for cells in reader:
-            number = reader.line_num
-            intent = _intent(path, number, cells[label])
-            part = _part(path, number, cells[split]) if split else None
-            yield RawRow(number, cells[columns["text"]] or "", intent, part)
-    except csv.Error as error:
-        raise DataError(f"{path}, row {reader.line_num}: not readable as CSV ({error})") from error
+def _labelled(path: Path, found: Iterator[tuple[int, list[str | None]]]) -> Iterator[RawRow]:
+    labels = Labels(path)
+    for number, (text, raw, split) in found:
+        label, name = labels.of(raw or "", number)
+        yield RawRow(number, text or "", label, _part(path, number, split), name)
 
 
 def _json_rows(path: Path, text: str) -> Iterator[RawRow]:
-    try:
-        parts = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not valid JSON ({error})") from error
+    parts = _json(str(path), text, hint='; one `{"text": ...}` a line? Name the file .jsonl')
     if not isinstance(parts, dict):
         raise DataError(f'{path}: expected {{"train": [[text, intent], ...], ...}}')
+    labels = Labels(path)
     number = 0
     for name, pairs in parts.items():
         part = _part(path, number, name)
         for pair in pairs if isinstance(pairs, list) else [pairs]:
             number += 1
-            yield _pair(path, number, pair, part)
+            if not _is_pair(pair):
+                raise DataError(f"{path}, row {number}: expected [text, intent]")
+            yield RawRow(number, pair[0], *_between(labels.of(pair[1], number), part))
 
 
-def _pair(path: Path, number: int, pair: Any, part: Part | None) -> RawRow:
-    if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)):
-        raise DataError(f"{path}, row {number}: expected [text, intent]")
-    return RawRow(number, pair[0], _intent(path, number, pair[1]), part)
+def _between(found: tuple[str, str], part: Part | None) -> tuple[str, Part | None, str]:
+    return found[0], part, found[1]
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+
+
+def _json_lines(
+    path: Path, text: str, columns: Columns
+) -> Iterator[tuple[int, list[str | None]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, row {number}"
+        entry = _json(where, line)
+        if not isinstance(entry, dict):
+            raise DataError(f'{where}: expected {{"text": ..., "intent": ...}}')
+        names = list(entry)
+        places = find_columns(where, names, columns.roles)
+        values = [None if place is None else entry[names[place]] for place in places]
+        if not isinstance(values[0], str):
+            raise DataError(f"{where}: `{names[places[0] or 0]}` must be a text")
+        yield number, [v if v is None or isinstance(v, str) else str(v) for v in values]
+
+
+def _json(where: str, text: str, hint: str = "") -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not valid JSON ({error}){hint}") from error
 
 
 def _part(path: Path, number: int, name: str | None) -> Part | None:
@@ -106,19 +148,8 @@ def _part(path: Path, number: int, name: str | None) -> Part | None:
         return None
     if key not in _PARTS:
         known = ", ".join(_PARTS)
-        raise DataError(f"{path}, row {number}: unknown split `{key}`; known: {known}")
-    return _PARTS[key]
-
-
-def _intent(path: Path, number: int, raw: str | None) -> str:
-    """Bring a label into the house form: `Reset Password` becomes `reset_password`."""
-    name = (raw or "").strip().lower()
-    if name in _OOS_NAMES:
-        return OOS
-    label = re.sub(r"[\s/-]+", "_", name)
-    if not LABEL_FORM.fullmatch(label):
         raise DataError(
-            f"{path}, row {number}: the intent is empty or not of the form `reset_password` "
-            "(a letter, then letters, digits or _; at most 41)"
+            f"{path}, row {number}: unknown split `{key}`; known: {known} "
+            f"(no split at all: --split-column={NO_COLUMN})"
         )
-    return label
+    return _PARTS[key]

@@ -44,7 +44,10 @@ def wilson(right: int, n: int, z: float = _Z95) -> Share:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model on one set of rows. `predicted` is the best label of all, `oos` included."""
+    """A model on one set of rows. `predicted` is the best label of all, `oos` included.
+
+    `ece` is that of `predicted`; `confidence` is the in-scope one that routing uses.
+    """
 
     accuracy: Share
     accuracy_in_scope: Share
@@ -68,18 +71,23 @@ def evaluate(scorer: Scorer, rows: Sequence[Row], seed: int = 0) -> Evaluation:
     predicted = [predicted_label(i) for i in intents]
     right = np.array([t == p for t, p in zip(truth, predicted, strict=True)], dtype=bool)
     inside = np.array([t != OOS for t in truth], dtype=bool)
-    local = np.array([i.label == t for i, t in zip(intents, truth, strict=True)], dtype=bool)
-    confidence = np.array([i.confidence for i in intents])
+    top = np.array([_top_probability(scorer, r.text) for r in rows])
     return Evaluation(
         accuracy=wilson(int(right.sum()), len(rows)),
         accuracy_in_scope=wilson(int(right[inside].sum()), int(inside.sum())),
         oos_recall=wilson(int(right[~inside].sum()), int((~inside).sum())),
         macro_f1=macro_f1(truth, predicted, seed),
-        ece=expected_calibration_error(confidence, local),
+        ece=expected_calibration_error(top, right),
         recall=_recalls(truth, right),
         predicted=tuple(predicted),
-        confidence=tuple(float(c) for c in confidence),
+        confidence=tuple(i.confidence for i in intents),
     )
+
+
+def _top_probability(scorer: Scorer, text: str) -> float:
+    """The probability of the best label of all; an abstention is sure that nothing fits."""
+    proba = scorer.probabilities(text)
+    return 1.0 if proba is None else float(proba.max())
 
 
 def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

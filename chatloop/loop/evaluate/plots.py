@@ -14,7 +14,8 @@ from chatloop.loop.evaluate.metrics import Share
 WIDTH, HEIGHT = 420, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 14, 44
 _MOST_POINTS = 160
-_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
+_STEPS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
+_GRID_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def risk_coverage(
     """
     marked = [p for p in (here, tested) if p]
     highest = max([target * 2, *(p.risk for p in curve[-1:]), *(p.high or p.risk for p in marked)])
-    frame = _Frame(y_top=min(1.0, _nice_above(highest * 1.15)))
+    frame = _Frame(y_top=_nice_above(highest * 1.1))
     steps = " ".join(f"{frame.x(p.coverage)},{frame.y(p.risk)}" for p in _thinned(curve))
     drawn = [
         _line(frame, (0, target), (1, target), "guide"),
@@ -105,8 +106,8 @@ def _thinned(curve: Sequence[Point]) -> Sequence[Point]:
 
 
 def _nice_above(share: float) -> float:
-    step = next((s for s in _STEPS if share / s <= 5), _STEPS[-1])
-    return step * -(-share // step)
+    """Return the upper edge of an axis whose lines lie at round numbers."""
+    return _GRID_LINES * next((s for s in _STEPS if s * _GRID_LINES >= share), _STEPS[-1])
 
 
 def _plot(frame: _Frame, drawn: Sequence[str], x_name: str, y_name: str) -> str:
@@ -123,8 +124,8 @@ def _plot(frame: _Frame, drawn: Sequence[str], x_name: str, y_name: str) -> str:
 
 def _axes(frame: _Frame) -> str:
     parts = []
-    for k in range(6):
-        share = k / 5
+    for k in range(_GRID_LINES + 1):
+        share = k / _GRID_LINES
         parts.append(_line(frame, (0, share * frame.y_top), (1, share * frame.y_top), "grid"))
         parts.append(_tick(frame.x(share), HEIGHT - _BOTTOM + 17, "middle", share))
         y = frame.y(share * frame.y_top) + 4

@@ -108,6 +108,11 @@ class Scripted:
     def many(self, texts):
         return [self.intents[text] for text in texts]
 
+    def probabilities(self, text):
+        intent = self.intents[text]
+        sure = intent.confidence
+        return None if intent.label is None else np.array([sure, 1 - sure])
+
 
 def row(text: str, intent: str) -> Row:
     return Row(text, intent, "seed:x", text, "test")
@@ -125,6 +130,7 @@ def test_each_figure_counts_what_it_says():
     found = evaluate(scorer, rows)
     assert found.predicted == ("aa", "aa", OOS, "bb", OOS)
     assert found.confidence == (0.9, 0.8, 0.7, 0.6, 0.0)
+    assert found.ece == pytest.approx((0.1 + 0.8 + 0.7 + 0.6 + 0.0) / 5)
     assert (found.accuracy.value, found.accuracy.n) == (2 / 5, 5)
     assert (found.accuracy_in_scope.value, found.accuracy_in_scope.n) == (1 / 3, 3)
     assert (found.oos_recall.value, found.oos_recall.n) == (1 / 2, 2)
