@@ -20,10 +20,12 @@ def main() -> int:
     parser.add_argument(
         "--gate", action="store_true", help="promote only if not worse than the current model"
     )
+    parser.add_argument("--thorough", action="store_true", help="train about three times as long")
     parser.add_argument("--seed", type=int, help="seed of training (default: settings)")
     given = parser.parse_args()
     try:
-        return train_by_hand(load_settings(seed=given.seed), gated=given.gate, say=print)
+        settings = load_settings(seed=given.seed, recipe="thorough" if given.thorough else None)
+        return train_by_hand(settings, gated=given.gate, say=print)
     except ChatloopError as error:
         sys.stderr.write(f"{error}\n")
         return 1

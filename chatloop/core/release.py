@@ -26,6 +26,8 @@ CERTIFICATE, GOLDEN = "certificate.json", "golden.json"
 """Parts that both sides read: the threshold with its state, and the phrases tried at a load."""
 PIPELINE, METADATA = "intent_pipeline.joblib", "model_metadata.json"
 """Parts for people; copies of the current ones lie in models/."""
+REPORT = "report.html"
+"""How good the release is, as one page for people."""
 
 HISTORY_LENGTH = 10
 _MAX_PART_BYTES = 1 << 30

@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     log_keep_files: int = Field(20, ge=1, description="Rotated chat logs that are kept.")
 
     seed: int = Field(7, ge=0, description="Seed of every random choice in data and training.")
+    recipe: Literal["default", "thorough"] = Field(
+        "default", description="Training recipe; thorough takes about three times as long."
+    )
     regression_margin: Probability = Field(
         0.01, description="Largest loss of test accuracy that a retrain may bring."
     )

@@ -83,6 +83,7 @@ def _feedback(settings: Settings, given: argparse.Namespace, say: Say) -> None:
 
 
 def _models(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
+    from chatloop.core.release import REPORT
     from chatloop.loop.register.releases import describe_all
 
     listed = describe_all(settings.models_dir)
@@ -98,6 +99,8 @@ def _models(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
             f"{mark} {model['version']}  accuracy {100 * model['accuracy']:.1f} % "
             f"[{low:.1f}, {high:.1f}] on {model['test_rows']} rows, {model['intents']} intents"
         )
+        if model["report"]:
+            say(f"    report: {settings.models_dir / 'releases' / model['version'] / REPORT}")
 
 
 def _promote(settings: Settings, given: argparse.Namespace, say: Say) -> None:

@@ -144,7 +144,7 @@ def make_turn(release: Release, house: House, model: LanguageModel | None) -> Tu
     """
     settings = house.settings
     content = load_content(release)
-    threshold, certified = _threshold(release)
+    threshold, certified, promise = _promise(release)
     turn = Turn(
         version=release.version,
         ids=house.ids,
@@ -161,15 +161,18 @@ def make_turn(release: Release, house: House, model: LanguageModel | None) -> Tu
         ladder=Ladder(content, Retriever(content.passages), model, settings.answer_max_tokens),
         anomalies=AnomalyRules(settings.long_prompt_chars, settings.low_confidence),
         recorder=Recorder(house.writer),
+        promise=promise,
     )
     _try_golden(release, turn)
     return turn
 
 
-def _threshold(release: Release) -> tuple[float, bool]:
+def _promise(release: Release) -> tuple[float, bool, str]:
+    """Return threshold, whether it is certified, and the certificate in words."""
     try:
         certificate = json.loads(release.read(CERTIFICATE))
-        return float(certificate["threshold"]), bool(certificate["certified"])
+        words = str(certificate["words"])
+        return float(certificate["threshold"]), bool(certificate["certified"]), words
     except (ValueError, KeyError, TypeError) as error:
         raise ReleaseError(f"release {release.version}: its certificate is damaged") from error
 

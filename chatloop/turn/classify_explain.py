@@ -72,7 +72,7 @@ def _add(scorer: Scorer, grams: Grams, parts: NDArray[np.float64]) -> None:
     occurrences: dict[int, list[tuple[int, ...]]] = defaultdict(list)
     for feature, words in grams:
         occurrences[feature].append(words)
-    for feature, total in zip(rows, added, strict=True):
+    for feature, total in zip(rows.tolist(), added, strict=True):
         for words in occurrences[feature]:
             for word in words:
                 parts[word] += total / (len(words) * len(occurrences[feature]))

@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The six steps, bound to one release."""
+    """The six steps, bound to one release. `promise`: its certificate in words."""
 
     version: str
     ids: TurnIds
@@ -60,6 +60,7 @@ class Turn:
     ladder: Ladder
     anomalies: AnomalyRules
     recorder: Recorder
+    promise: str = ""
 
     async def take(self, incoming: Incoming) -> Outcome:
         """Answer a message whole."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from chatloop.core.errors import DataError
+from chatloop.core.types import OOS
 from chatloop.loop.data.rows import LABEL_FORM
 
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
@@ -66,10 +68,10 @@ def passages_of(file: Path, text: str) -> list[Passage]:
         raise DataError(f"{file}, line 1: a help page starts with `---`, `title: ...`, `---`")
     pieces = _HEADING.split(_HIDDEN.sub("", body))
     passages = []
-    for heading, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        if text.strip():
+    for heading, section in zip(pieces[1::2], pieces[2::2], strict=True):
+        if section.strip():
             anchor = re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
-            passages.append(Passage(file.stem, head["title"], heading, anchor, text.strip()))
+            passages.append(Passage(file.stem, head["title"], heading, anchor, section.strip()))
     if not passages:
         raise DataError(f"{file}: a help page needs at least one `## Heading` with text below")
     return passages
@@ -78,10 +80,10 @@ def passages_of(file: Path, text: str) -> list[Passage]:
 def front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
     """Return what stands between the first two `---` lines, empty without them, and the rest."""
     parts = re.split(r"^---\s*$", text, maxsplit=2, flags=re.MULTILINE)
-    if len(parts) < 3 or parts[0].strip():
+    head = parse_yaml(file, parts[1]) if len(parts) == 3 and not parts[0].strip() else None
+    if not isinstance(head, dict):
         return {}, text
-    head = parse_yaml(file, parts[1])
-    return {str(k): str(v) for k, v in head.items()} if isinstance(head, dict) else {}, parts[2]
+    return {str(k): str(v) for k, v in head.items()}, parts[2]
 
 
 def read_answers(file: Path) -> dict[str, ApprovedAnswer]:
@@ -136,6 +138,11 @@ def read_prompt(file: Path) -> str:
     if "{passages}" not in text:
         raise DataError(f"{file}: `{{passages}}` is missing: it says where the help texts go")
     return text
+
+
+def unknown_labels(labels: Mapping[str, Any], known: set[str]) -> list[str]:
+    """Return labels that no training row has, in order."""
+    return [label for label in labels if label not in known and label != OOS]
 
 
 def _read(file: Path) -> str:

@@ -109,12 +109,14 @@ def similar_labels(names: Mapping[str, str]) -> list[tuple[str, str]]:
     for label in sorted(names):
         for key in _keys(names[label].casefold()):
             holders[key].append(label)
-    pairs = {(a, b) for labels in holders.values() for i, a in enumerate(labels) for b in labels[i + 1 :]}
+    pairs = {
+        (a, b) for labels in holders.values() for i, a in enumerate(labels) for b in labels[i + 1 :]
+    }
     return sorted(pairs)
 
 
 def _keys(name: str) -> set[str]:
-    """Return keys that similar names share; digits must agree, for they are told apart on purpose."""
+    """Return keys that similar names share; digits must agree."""
     words = re.findall(r"[^\W_]+", name)
     joined = "".join(words)
     if len(joined) < _LEAST_CHARS:

@@ -54,10 +54,10 @@ class Columns:
         )
 
 
-_USUAL = Columns()
+USUAL = Columns()
 
 
-def read_source(path: Path, columns: Columns = _USUAL, *, say: Say | None = None) -> list[RawRow]:
+def read_source(path: Path, columns: Columns = USUAL, *, say: Say | None = None) -> list[RawRow]:
     """Return the rows of a file; raises DataError with file and row.
 
     `say` hears of guesses (encoding, columns); without it a file that is not UTF-8 is an error.
@@ -117,9 +117,7 @@ def _is_pair(pair: Any) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
 
 
-def _json_lines(
-    path: Path, text: str, columns: Columns
-) -> Iterator[tuple[int, list[str | None]]]:
+def _json_lines(path: Path, text: str, columns: Columns) -> Iterator[tuple[int, list[str | None]]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

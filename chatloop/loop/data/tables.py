@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -102,7 +103,9 @@ def read_table(
         raise DataError(f"{path}: the file is empty")
 
 
-def _records(path: Path, body: str, separator: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    path: Path, body: str, separator: str, skipped: int
+) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
     start = number = skipped
     try:
@@ -126,10 +129,8 @@ def _separator(body: str, roles: Sequence[Role]) -> str:
 def _fitness(body: str, separator: str, roles: Sequence[Role]) -> tuple[int, int, int]:
     reader = csv.reader(io.StringIO(body[:_SNIFFED_CHARS], newline=""), delimiter=separator)
     rows: list[list[str]] = []
-    try:
+    with suppress(csv.Error):
         rows.extend(row for row in islice(reader, _SNIFFED_ROWS) if any(c.strip() for c in row))
-    except csv.Error:
-        pass
     if not rows:
         return 0, 0, 0
     names = [cell.strip() for cell in rows[0]]

@@ -32,6 +32,7 @@ section { margin-top: 3.4rem; }
 p { margin: 0 0 .8rem; max-width: 44rem; }
 .soft, small { color: var(--soft); }
 small { font-size: .84rem; }
+p > small { display: block; line-height: 1.5; }
 code { font: .9em ui-monospace, Menlo, Consolas, monospace; }
 ul, ol { list-style: none; margin: 1.1rem 0 0; padding: 0; }
 .tiles { display: grid; gap: .8rem; margin-top: 1.6rem;
@@ -67,6 +68,7 @@ dt { color: var(--soft); font-size: .84rem; } dd { margin: 0; }
   grid-template-columns: repeat(auto-fill, minmax(18.5rem, 1fr)); }
 .cards > li { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: .9rem 1.05rem; break-inside: avoid; }
+.plain > li { margin-bottom: .8rem; }
 q { quotes: none; display: block; border-left: 2px solid var(--line); padding-left: .7rem;
   margin-top: .5rem; font-size: .94rem; }
 .chip { display: inline-block; border-radius: 99px; padding: 0 .65rem; font-size: .8rem;
@@ -77,6 +79,7 @@ footer { margin-top: 4rem; padding-top: 1.2rem; border-top: 1px solid var(--line
   font-size: .86rem; color: var(--soft); }
 @media (max-width: 46rem) { main { padding-top: 2rem; } section { margin-top: 2.6rem; }
   h1 { font-size: 1.6rem; } .bars { columns: 1; } .tiles { grid-template-columns: 1fr 1fr; }
+  dl { grid-template-columns: 1fr 1fr; }
   .tile { padding: .7rem .8rem; } .tile b { font-size: 1.4rem; }
   .slices .row { grid-template-columns: 1fr; } .plot text { font-size: 13px; } }
 @media print { :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000;

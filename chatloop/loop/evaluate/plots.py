@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from chatloop.loop.evaluate.metrics import Share
 
-WIDTH, HEIGHT = 420, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 14, 44
+WIDTH, HEIGHT = 440, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 22, 14, 44
 _MOST_POINTS = 160
 _STEPS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
 _GRID_LINES = 5
@@ -117,7 +117,7 @@ def _plot(frame: _Frame, drawn: Sequence[str], x_name: str, y_name: str) -> str:
         f'aria-label="{y_name} against {x_name}">{_axes(frame)}{"".join(drawn)}'
         f'<text class="name" x="{frame.x(0.5)}" y="{HEIGHT - 6}" '
         f'text-anchor="middle">{x_name}</text>'
-        f'<text class="name" transform="translate(12 {middle}) rotate(-90)" '
+        f'<text class="name" transform="translate(11 {middle}) rotate(-90)" '
         f'text-anchor="middle">{y_name}</text></svg>'
     )
 

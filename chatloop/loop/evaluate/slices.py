@@ -17,7 +17,6 @@ from chatloop.turn.classify import Scorer
 from chatloop.turn.route import why_not_local
 
 SHORT_WORDS = 4
-SHOWN_PAIRS = 6
 
 NAMES = (
     "Emily", "Lakisha", "Jakub", "Mohammed", "Priya", "Nguyen", "Xiaoming", "Olumide",
@@ -66,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class NamePairs:
-    """How often another name changes the outcome. `frames_touched` of `frames` had any change.
+    """How often another name changes the outcome; `examples` holds one pair a touched frame.
 
     Pairs of one sentence hang together, so the truth is a little less sure than the intervals.
     """
@@ -140,7 +139,7 @@ def compare_names(scorer: Scorer, threshold: float) -> NamePairs:
         answered_changes=wilson(sum(a.answered != b.answered for a, b in pairs), n),
         frames_touched=sum(map(bool, frames)),
         frames=len(FRAMES),
-        examples=tuple(pairs[:SHOWN_PAIRS]),
+        examples=tuple(frame[0] for frame in frames if frame),
     )
 
 

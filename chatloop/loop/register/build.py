@@ -25,6 +25,7 @@ from chatloop.core.release import (
     GOLDEN,
     METADATA,
     PIPELINE,
+    REPORT,
     Release,
     new_version,
     write_release,
@@ -41,7 +42,10 @@ from chatloop.loop.data.knowledge import (
 from chatloop.loop.data.rows import Part, Row, fingerprint
 from chatloop.loop.data.seed import load_seeds
 from chatloop.loop.evaluate.certificate import Terms, make_certificate
+from chatloop.loop.evaluate.html_report import Measured, html_report
 from chatloop.loop.evaluate.metrics import Evaluation, evaluate, predicted_label
+from chatloop.loop.evaluate.mistakes import Previous, changes
+from chatloop.loop.evaluate.slices import measure_slices
 from chatloop.loop.train.export import export_scorer, largest_difference, scorer_of
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT, Recipe
@@ -93,8 +97,18 @@ class Built:
         return sum(g.predicted == g.intent for g in self.golden), len(self.golden)
 
 
-def build_release(data_dir: Path, models_dir: Path, training: Training, say: Say) -> Built:
-    """Train, measure, write. Raises DataError or ReleaseError; nothing is promoted."""
+def build_release(
+    data_dir: Path,
+    models_dir: Path,
+    training: Training,
+    say: Say,
+    *,
+    previous: Previous | None = None,
+) -> Built:
+    """Train, measure, write. Raises DataError or ReleaseError; nothing is promoted.
+
+    `previous`: what the report compares with.
+    """
     parts = {part: [r for r in training.rows if r.split == part] for part in Part}
     texts = read_texts(data_dir, training)
     model = _fit(parts[Part.FIT], training, say)
@@ -110,12 +124,15 @@ def build_release(data_dir: Path, models_dir: Path, training: Training, say: Say
         for text, intent in read_golden(data_dir / "golden.csv")
     ]
     metadata = _metadata(training, parts, model, evaluation, certificate)
+    measured = _measured(scorer, parts[Part.TEST], evaluation, certificate, previous)
+    metadata["slices"] = asdict(measured.slices)
     files = {**texts, **_model_parts(model, parts[Part.TEST] or parts[Part.FIT])}
     files[GOLDEN] = _json([asdict(phrase) for phrase in golden])
     files[CERTIFICATE] = _json(certificate)
     name = new_version({**files, METADATA: _json(metadata)})
     metadata = {"version": name, **metadata}
     files[METADATA] = _json(metadata)
+    files[REPORT] = html_report(metadata, measured).encode("utf-8", "replace")
     release = write_release(models_dir, files, name)
     return Built(release, scorer, evaluation, certificate, tuple(golden), metadata)
 
@@ -182,6 +199,24 @@ def _refuse_dead_links(
         if answer.page and answer.page not in pages:
             file = data_dir / "answers.yaml"
             raise DataError(f"{file}, `{intent}`: there is no help page `{answer.page}.md`")
+
+
+def _measured(
+    scorer: Scorer,
+    rows: Sequence[Row],
+    evaluation: Evaluation,
+    certificate: Mapping[str, Any],
+    previous: Previous | None,
+) -> Measured:
+    intents = scorer.many([r.text for r in rows])
+    return Measured(
+        evaluation=evaluation,
+        rows=rows,
+        intents=intents,
+        certificate=certificate,
+        slices=measure_slices(scorer, rows, intents, certificate["threshold"]),
+        changes=changes(previous, rows, evaluation.predicted) if previous else None,
+    )
 
 
 def _metadata(

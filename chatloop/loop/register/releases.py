@@ -20,6 +20,7 @@ from chatloop.core.locks import exclusive
 from chatloop.core.release import (
     METADATA,
     PIPELINE,
+    REPORT,
     Pointer,
     list_versions,
     open_release,
@@ -140,7 +141,8 @@ def describe_all(models_dir: Path) -> dict[str, Any]:
 def _describe(models_dir: Path, version: str, current: str | None) -> dict[str, Any]:
     base = {"version": version, "current": version == current}
     try:
-        metadata = json.loads(open_release(models_dir, version).read(METADATA))
+        release = open_release(models_dir, version)
+        metadata = json.loads(release.read(METADATA))
         accuracy = metadata["test"]["accuracy"]
         return base | {
             "created_at": metadata["created_at"],
@@ -151,6 +153,7 @@ def _describe(models_dir: Path, version: str, current: str | None) -> dict[str, 
             "test_rows": accuracy["n"],
             "intents": metadata["intents"],
             "threshold": metadata["threshold"],
+            "report": REPORT in release.digests,
             "state": "whole",
         }
     except (ReleaseError, ValueError, KeyError, TypeError) as error:

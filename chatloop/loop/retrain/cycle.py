@@ -7,6 +7,7 @@ touched: the pointer moves last, or not at all.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,14 +18,17 @@ from chatloop.core.settings import Settings
 from chatloop.loop.data.rows import FILE, Part, fingerprint, read_rows
 from chatloop.loop.evaluate.certificate import Terms
 from chatloop.loop.evaluate.gate import GateVerdict, compare
+from chatloop.loop.evaluate.mistakes import Previous
 from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.labels import LabelledRows, training_rows
 from chatloop.loop.register.build import Built, Training, build_release, read_texts
 from chatloop.loop.register.releases import promote
 from chatloop.loop.store import Store
+from chatloop.loop.train.recipe import RECIPES
 from chatloop.turn.classify import load as load_scorer
 
+log = logging.getLogger(__name__)
 Report = Callable[[float, str, str], None]
 """Progress: share done in [0, 1], stage, one line for people."""
 
@@ -68,6 +72,7 @@ def run_cycle(
         rows=labelled.rows,
         terms=Terms(settings.target_error, settings.delta, settings.min_oos_share),
         seed=settings.seed,
+        recipe=RECIPES[settings.recipe],
         answers={p.label: p.answer for p in store.proposed_intents() if p.answer},
     )
     if gated and not force and current and not _is_news(settings, training, current):
@@ -78,7 +83,9 @@ def run_cycle(
             rows=_counts(labelled),
         )
     say = _stepper(report)
-    built = build_release(settings.data_dir, settings.models_dir, training, say)
+    built = build_release(
+        settings.data_dir, settings.models_dir, training, say, previous=_previous(current)
+    )
     verdict = _judge(settings, training, built, current, report) if gated and current else None
     accepted = verdict is None or verdict.accepted or force
     if accepted:
@@ -101,6 +108,15 @@ def _current(settings: Settings) -> Release | None:
     if pointer is None:
         return None
     return open_release(settings.models_dir, pointer.version, pointer.manifest_sha256)
+
+
+def _previous(current: Release | None) -> Previous | None:
+    """What the report compares with; a current release that cannot be read stops no training."""
+    try:
+        return Previous(current.version, load_scorer(current)) if current else None
+    except ReleaseError as error:
+        log.warning("the report compares with nothing: %s", error)
+        return None
 
 
 def _rows(settings: Settings, store: Store) -> LabelledRows:

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
 from chatloop.core.types import Exchange, Incoming, Source
 from chatloop.serve.api.bodies import body_of
-from chatloop.serve.api.docs import takes
+from chatloop.serve.api.docs import json_reply, takes
 from chatloop.serve.api.problems import Problem, problem_body
 from chatloop.serve.api.schemas import ChatIn, ChatOut
 from chatloop.serve.api.state import State, state_of
@@ -30,7 +30,7 @@ DEGRADED_HEADER = "X-Chatloop-Degraded"
 
 
 @router.post("/chat", response_model=ChatOut, **takes(ChatIn))
-async def chat(request: Request, body: ReadChat, state: Shared) -> JSONResponse:
+async def chat(request: Request, body: ReadChat, state: Shared) -> Response:
     """Answer one message.
 
     The intent model answers what it is sure of; a language model answers the rest from the help
@@ -41,7 +41,7 @@ async def chat(request: Request, body: ReadChat, state: Shared) -> JSONResponse:
     headers = {VERSION_HEADER: turn.version}
     if outcome.record.degraded:
         headers[DEGRADED_HEADER] = outcome.record.degraded_reason or "yes"
-    return JSONResponse(reply_of(outcome), headers=headers)
+    return json_reply(reply_of(outcome), headers)
 
 
 @router.post("/chat/stream", **takes(ChatIn, gives="text/event-stream"))

@@ -52,6 +52,7 @@ def describe(state: State) -> dict[str, Any]:
         "model_problem": state.live.problem,
         "threshold": turn.policy.threshold if turn else None,
         "certified": turn.policy.certified if turn else False,
+        "promise": turn.promise if turn else None,
         "ab_prob": state.settings.ab_prob,
         "llm": llm,
         "log": {

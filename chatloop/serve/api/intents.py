@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from chatloop.core.types import OOS, Intent
 from chatloop.serve.api.bodies import body_of
-from chatloop.serve.api.docs import errors, takes
+from chatloop.serve.api.docs import errors, json_reply, takes
 from chatloop.serve.api.problems import Problem
 from chatloop.serve.api.schemas import PredictIn
 from chatloop.serve.api.state import State, state_of
@@ -23,7 +23,7 @@ Shared = Annotated[State, Depends(state_of)]
 
 
 @router.post("/predict_intent", **takes(PredictIn))
-async def predict_intent(body: ReadPredict, state: Shared) -> dict[str, Any]:
+async def predict_intent(body: ReadPredict, state: Shared) -> Response:
     """Say which intent a text has, with calibrated confidence, without answering it.
 
     Nothing is logged. `in_scope` is false when out-of-scope is the likeliest. With `explain`,
@@ -35,9 +35,14 @@ async def predict_intent(body: ReadPredict, state: Shared) -> dict[str, Any]:
     if any(len(text) > limit for text in texts):
         raise Problem("too-large", f"a text may have at most {limit} characters")
     found = [_prediction(turn, text, explained=body.explain) for text in texts]
-    if body.prompts is not None:
-        return {"predictions": found, "model_version": turn.version}
-    return found[0] | {"model_version": turn.version}
+    policy = turn.policy
+    promise = {
+        "threshold": policy.threshold,
+        "certified": policy.certified,
+        "promise": turn.promise,
+    }
+    shared = promise | {"model_version": turn.version}
+    return json_reply(({"predictions": found} if body.prompts is not None else found[0]) | shared)
 
 
 def _prediction(turn: Turn, text: str, *, explained: bool) -> dict[str, Any]:

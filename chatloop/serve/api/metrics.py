@@ -47,6 +47,7 @@ async def _extras(state: State) -> dict[str, Any]:
         "ratings": {"up": ratings.up, "down": ratings.down},
         "satisfaction": round(ratings.up / rated, 6) if rated else None,
         "model_version": state.live.version,
+        "promise": state.live.turn.promise if state.live.turn else None,
         "llm_state": model.status().state if model else "off",
         "log_dropped": state.house.writer.dropped,
     }

@@ -1,4 +1,4 @@
-"""POST /retrain, GET /retrain/{job}, GET /models, POST /models/{version}/promote and /rollback."""
+"""Retraining and releases: /retrain, /models, a release's report, promote and rollback."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from chatloop.core.errors import ReleaseError
-from chatloop.core.release import VERSION, list_versions
+from chatloop.core.release import REPORT, VERSION, list_versions, open_release
 from chatloop.loop.register.releases import Switch, describe_all, promote, rollback
 from chatloop.loop.store import JobState
 from chatloop.serve.api.bodies import body_of
@@ -22,6 +22,12 @@ router = APIRouter(tags=["models"])
 ReadRetrain = Annotated[RetrainIn, Depends(body_of(RetrainIn))]
 Shared = Annotated[State, Depends(state_of)]
 ACTOR = "api"
+_REPORT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 @router.post("/retrain", **takes(RetrainIn, also=(403,)))
@@ -59,6 +65,22 @@ async def models(request: Request, state: Shared) -> dict[str, Any]:
     state.need_local(request)
     listed = await state.store_door(describe_all, state.settings.models_dir)
     return listed | {"served_here": state.live.version, "problem": state.live.problem}
+
+
+@router.get(
+    "/models/{version}/report", response_class=HTMLResponse, responses=errors(403, 404, 409)
+)
+async def report(request: Request, version: str, state: Shared) -> Response:
+    """Show how good a release is, as a page; nothing on it can run or ask for anything."""
+    state.need_local(request)
+    models_dir = state.settings.models_dir
+    if not VERSION.fullmatch(version) or version not in list_versions(models_dir):
+        raise Problem("not-found", "there is no such release; GET /models lists all")
+    release = open_release(models_dir, version)
+    if REPORT not in release.digests:
+        raise Problem("not-found", "this release was made without a report")
+    page = await state.store_door(release.read, REPORT)
+    return HTMLResponse(page, headers=_REPORT_HEADERS)
 
 
 @router.post("/models/{version}/promote", responses=errors(403, 404, 409))

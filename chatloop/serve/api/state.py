@@ -84,8 +84,11 @@ class State:
             raise Problem("forbidden", "this call is open to clients on this machine only")
 
 
-def state_of(request: Request) -> State:
-    """Return the app's state; the dependency of every route."""
+async def state_of(request: Request) -> State:
+    """Return the app's state; the dependency of every route.
+
+    A coroutine, because FastAPI sends plain functions through its thread pool.
+    """
     state = request.app.state.chatloop
     assert isinstance(state, State)
     return state

@@ -93,6 +93,10 @@ class Client:
         """Names of the intents that the current model knows."""
         return [str(row["intent"]) for row in self._json("GET", "/intents").get("intents", [])]
 
+    def explain(self, text: str) -> Json:
+        """Intent of a text, with what each of its words adds to the likeliest ones."""
+        return self._json("POST", "/predict_intent", {"prompt": text, "explain": True})
+
     def metrics(self, window: str) -> Json:
         """Figures of the last `window`: 5m, 1h or 24h."""
         return self._json("GET", f"/metrics?window={quote(window)}")

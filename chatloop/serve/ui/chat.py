@@ -16,6 +16,7 @@ import gradio as gr
 from chatloop.core.errors import ApiError
 from chatloop.serve.ui import words
 from chatloop.serve.ui.api import Gateway
+from chatloop.serve.ui.why import Why
 
 EXAMPLES = (
     "How do I reset my password?",
@@ -63,6 +64,7 @@ class Chat:
             ]
         self._ask_row()
         gr.HTML('<p class="cl-fine">You are talking to an AI assistant. It can be wrong.</p>')
+        self._why = Why(gateway)
         self._correction_form()
         with gr.Accordion("Options", open=False, elem_id="options"):
             self._mode = gr.Radio(_MODES, value="auto", label="Who answers", elem_id="mode")
@@ -104,6 +106,7 @@ class Chat:
                 self._box,
                 self._session,
                 self._form,
+                self._why.form,
                 *self._suggestions,
             ],
             **_PRIVATE,
@@ -116,6 +119,7 @@ class Chat:
         self._chatbot.clear(lambda: ((), *_no_suggestions()), None,
                             [self._conversation, *self._suggestions], **_PRIVATE)  # fmt: skip
         self._chatbot.like(self._rate, [self._conversation], None, **_PRIVATE)
+        self._why.follow(self._conversation)
         self._form.expand(self._intents, None, [self._label], **_PRIVATE)
         self._correct.click(
             self._send_correction,
@@ -147,7 +151,7 @@ class Chat:
         The first question gives the browser its random session id, which it keeps.
         """
         if not question.strip():
-            yield (gr.skip(),) * (5 + _SUGGESTIONS)
+            yield (gr.skip(),) * (6 + _SUGGESTIONS)
             return
         session_id = session_id or secrets.token_urlsafe(16)
         body = {
@@ -162,10 +166,11 @@ class Chat:
         }
         asked = (*conversation, Line("user", question, words.safe_markdown(question)))
         waiting = Line("assistant", "", '<span class="cl-typing">thinking</span>')
-        yield _page((*asked, waiting), ("", session_id, gr.update(open=False)), _no_suggestions())
+        shut = gr.update(open=False)
+        yield _page((*asked, waiting), ("", session_id, shut, shut), _no_suggestions())
         for answer, suggestions in self._answer(body, request):
             form = gr.update(visible=True) if answer.turn_id else gr.skip()
-            yield _page((*asked, answer), (gr.skip(), gr.skip(), form), suggestions)
+            yield _page((*asked, answer), (gr.skip(), gr.skip(), form, form), suggestions)
 
     def _answer(
         self, body: dict[str, Any], request: gr.Request
@@ -250,7 +255,7 @@ def _chatbot() -> gr.Chatbot:
 
 
 def _page(lines: Conversation, others: tuple[Any, ...], suggestions: list[Any]) -> tuple[Any, ...]:
-    """Return the outputs of `_ask`; `others` are the text box, the session and the form."""
+    """Return the outputs of `_ask`; `others`: the text box, the session, both forms."""
     messages = [{"role": line.role, "content": line.shown} for line in lines]
     return messages, lines, *others, *suggestions
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -55,7 +56,8 @@ class Models:
 
     def _releases(self, request: gr.Request) -> str:
         try:
-            return release_table(self._gateway.client(request).models())
+            listed = self._gateway.client(request).models()
+            return release_table(listed, with_reports=self._gateway.api_url is None)
         except ApiError as error:
             return words.notice(str(error), "bad")
 
@@ -96,9 +98,12 @@ class Models:
             time.sleep(_POLL_S)
 
 
-def release_table(answer: Json) -> str:
-    """Return the releases as an HTML table, newest first as the API gives them."""
-    rows = "".join(_release(model) for model in answer.get("models") or [])
+def release_table(answer: Json, *, with_reports: bool = False) -> str:
+    """Return the releases as an HTML table, newest first as the API gives them.
+
+    `with_reports` links to them: the API shows a report to a page of its own address only.
+    """
+    rows = "".join(_release(m, with_reports=with_reports) for m in answer.get("models") or [])
     if not rows:
         return words.notice("There is no release yet; make one with `python train_model.py`.")
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
@@ -108,7 +113,7 @@ def release_table(answer: Json) -> str:
     )
 
 
-def _release(model: Json) -> str:
+def _release(model: Json, *, with_reports: bool) -> str:
     low, high = (model.get("accuracy_interval") or (None, None))[:2]
     accuracy = _score(model.get("accuracy"))
     if low is not None:
@@ -116,6 +121,9 @@ def _release(model: Json) -> str:
     marks = ' <span class="cl-chip approved">current</span>' if model.get("current") else ""
     if model.get("state") == "broken":
         marks += ' <span class="cl-chip away">broken</span>'
+    if with_reports and model.get("report"):
+        address = f"/models/{quote(str(model.get('version')), safe='')}/report"
+        marks += f' <a href="{address}" target="_blank" rel="noopener">report</a>'
     cells = (
         f"<code>{escape(str(model.get('version')))}</code>{marks}",
         escape(words.moment(model.get("created_at"))),

@@ -138,6 +138,13 @@ button.secondary, button.stop { border: 1px solid var(--cl-line) !important; }
 .gr-accordion { border: 1px solid var(--cl-line) !important; border-radius: 14px !important;
   background: var(--cl-card) !important; }
 
+.cl-why { margin-top: 14px; color: var(--cl-ink); }
+.cl-why small { color: var(--cl-soft); font-size: .76rem; margin-left: 3px; }
+.cl-why span small { color: inherit; opacity: .85; }
+.cl-why div { line-height: 2; } .cl-why span { padding: 2px 5px; border-radius: 6px; }
+.cl-why .for { background: rgba(18, 165, 148, calc(.08 + .42 * var(--cl-strength))); }
+.cl-why .against { background: rgba(217, 58, 76, calc(.08 + .42 * var(--cl-strength))); }
+
 .cl-bar button { white-space: nowrap; }
 .cl-bar { align-items: center; gap: 12px; }
 .cl-tiles { display: grid; gap: 14px; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); }

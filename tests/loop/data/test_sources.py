@@ -77,7 +77,7 @@ BROKEN = {
     "no intent column": ("text,kind\nx,aa\n", r"column `intent \(or label\)` is missing"),
     "not a table": ("just some words", "column `text` is missing"),
     "wrong encoding": (HEAD.encode() + b"caf\xe9,aa,\n", "row 2: not UTF-8; save the file as"),
-    "UTF-16": ("text,intent\nx,aa\n".encode("utf-16"), "row 1: not UTF-8"),
+    "UTF-16 without mark": ("text,intent\nx,aa\n".encode("utf-16-le"), "row 1: not UTF-8"),
     "single intent": (HEAD + "x,aa,\ny,aa,\n", "needs at least two intents, found 1"),
     "one intent and oos": (HEAD + "x,aa,\ny,oos,\n", "needs at least two intents, found 1"),
     "unknown split": (
@@ -87,7 +87,7 @@ BROKEN = {
     "empty intent": (HEAD + "x,,\n", "row 2: the intent is empty"),
     "short row": (HEAD + "x\n", "row 2: the intent is empty"),
     "odd intent": (HEAD + "x,=cmd(),\n", "row 2: the intent is empty or not of the form"),
-    "long intent": (HEAD + f"x,{'a' * 60},\n", "at most 41"),
+    "long intent": (HEAD + f"x,{'a' * 201},\n", "at most 200"),
     "giant field": (HEAD + "x" * 1_000_001 + ",aa,\n", "not readable as CSV"),
 }
 BROKEN_JSON = {
