@@ -7,9 +7,13 @@ import shutil
 import httpx
 import pytest
 
-from chatloop.core.release import REPORT
+from chatloop.core.release import REPORT, read_pointer
+from chatloop.core.settings import Settings
+from chatloop.loop.retrain.cycle import CycleResult, run_cycle
+from chatloop.loop.store import Store
 from chatloop.serve import cli
 from chatloop.serve.ui.models import release_table
+from chatloop.turn.classify import ARRAYS
 from tests.serve.running import running
 
 FORWARDED = {"X-Forwarded-For": "203.0.113.9"}
@@ -70,3 +74,31 @@ def test_the_page_links_to_reports_that_exist_and_only_on_the_apis_own_address()
     assert '<a href="/models/v1/report"' in table
     assert "/models/v2/report" not in table
     assert "/report" not in release_table({"models": models})
+
+
+def cycle(settings: Settings) -> CycleResult:
+    store = Store(settings.store_url)
+    try:
+        return run_cycle(
+            settings, store, gated=False, force=False, actor="test", report=lambda *_: None
+        )
+    finally:
+        store.close()
+
+
+def test_a_cycle_reports_what_changed_against_the_current_release(trained_home) -> None:
+    result = cycle(trained_home.settings(seed=8))
+    assert result.built is not None
+    page = result.built.release.read(REPORT).decode()
+    assert f"Against release {result.old_version} on the 15 test rows" in page
+
+
+def test_a_damaged_current_release_stops_neither_training_nor_the_report(trained_home) -> None:
+    settings = trained_home.settings(seed=8)
+    pointer = read_pointer(settings.models_dir)
+    assert pointer is not None
+    (settings.models_dir / "releases" / pointer.version / ARRAYS).write_bytes(b"torn")
+    result = cycle(settings)
+    assert result.promoted
+    assert result.built is not None
+    assert "no current release to compare with" in result.built.release.read(REPORT).decode()

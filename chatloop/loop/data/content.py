@@ -154,8 +154,9 @@ def copy_name(path: Path) -> Path:
 def write(plan: Plan, say: Say) -> None:
     """Copy what will be replaced, then write the planned files."""
     for path in plan.copies:
-        shutil.copy2(path, copy_name(path))
-        say(f"kept a copy of the earlier file: {copy_name(path).name}")
+        copy = copy_name(path)
+        shutil.copy2(path, copy)
+        say(f"kept a copy of the earlier file: {copy}")
     for path, data in plan.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data)

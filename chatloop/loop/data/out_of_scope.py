@@ -2,6 +2,7 @@
 
 Only those that are nobody's business: small talk, homework, nonsense. The seeds also hold near
 misses of the demo's trade (flights, banks, devices), which may be the very subject of another bot.
+And not more than half of the import's rows, or a small import drowns in them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from chatloop.loop.data.rows import Row
 from chatloop.loop.data.seed import Seed
 
 _SOMEBODYS_TRADE = {"near_miss_trades", "other_products", "business_other"}
+_LEAST_ROWS = 100
 
 
 def lend_out_of_scope(rows: Iterable[Row], seeds: Iterable[Seed], seed: int) -> list[Row]:
@@ -24,11 +26,11 @@ def lend_out_of_scope(rows: Iterable[Row], seeds: Iterable[Seed], seed: int) -> 
     families = {row.family: row.intent for row in rows}
     if OOS in families.values():
         return []
-    lent = generate((s for s in seeds if s.intent == OOS), seed)
-    return [
+    lent = [
         row
-        for row in lent
+        for row in generate((s for s in seeds if s.intent == OOS), seed)
         if row.source.startswith("seed:")
         and row.source.removeprefix("seed:") not in _SOMEBODYS_TRADE
         and row.family not in families
     ]
+    return sorted(lent, key=lambda row: row.family)[: max(_LEAST_ROWS, len(families) // 2)]

@@ -240,4 +240,6 @@ def _making(metadata: Mapping[str, Any]) -> str:
         ("Python", metadata["python"]),
         ("Libraries", ", ".join(f"{k} {v}" for k, v in metadata["libraries"].items())),
     ]
-    return page.section("How it was made", "With the same rows, enough to make it again.", _facts(facts))
+    return page.section(
+        "How it was made", "With the same rows, enough to make it again.", _facts(facts)
+    )

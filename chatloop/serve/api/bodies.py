@@ -23,11 +23,16 @@ _MAX_FORM_FIELDS = 50
 M = TypeVar("M", bound=BaseModel)
 
 
+async def read_body(request: Request, model: type[M]) -> M:
+    """Return the body as `model`; raises Problem."""
+    return check(model, parse(await _bytes(request), request.headers.get("content-type", "")))
+
+
 def body_of(model: type[M]) -> Callable[[Request], Awaitable[M]]:
-    """Return a dependency that reads the body as `model`; raises Problem."""
+    """Return `read_body` as a dependency. The two hot routes call it themselves: it is cheaper."""
 
     async def read(request: Request) -> M:
-        return check(model, parse(await _bytes(request), request.headers.get("content-type", "")))
+        return await read_body(request, model)
 
     return read
 

@@ -7,36 +7,34 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
 from chatloop.core.types import Exchange, Incoming, Source
-from chatloop.serve.api.bodies import body_of
+from chatloop.serve.api.bodies import read_body
 from chatloop.serve.api.docs import json_reply, takes
 from chatloop.serve.api.problems import Problem, problem_body
 from chatloop.serve.api.schemas import ChatIn, ChatOut
-from chatloop.serve.api.state import State, state_of
+from chatloop.serve.api.state import State, app_state
 from chatloop.turn.turn import Outcome, Turn
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["chat"])
-ReadChat = Annotated[ChatIn, Depends(body_of(ChatIn))]
-Shared = Annotated[State, Depends(state_of)]
 VERSION_HEADER = "X-Chatloop-Model-Version"
 DEGRADED_HEADER = "X-Chatloop-Degraded"
 
 
 @router.post("/chat", response_model=ChatOut, **takes(ChatIn))
-async def chat(request: Request, body: ReadChat, state: Shared) -> Response:
+async def chat(request: Request) -> Response:
     """Answer one message.
 
     The intent model answers what it is sure of; a language model answers the rest from the help
     pages; a labelled fallback takes over when it is away (`degraded`).
     """
-    turn, incoming = state.turn(), _incoming(request, body, state)
+    turn, incoming = await _begin(request)
     outcome = await turn.take(incoming)
     headers = {VERSION_HEADER: turn.version}
     if outcome.record.degraded:
@@ -45,13 +43,13 @@ async def chat(request: Request, body: ReadChat, state: Shared) -> Response:
 
 
 @router.post("/chat/stream", **takes(ChatIn, gives="text/event-stream"))
-async def chat_stream(request: Request, body: ReadChat, state: Shared) -> StreamingResponse:
+async def chat_stream(request: Request) -> StreamingResponse:
     """Answer one message piece by piece (server-sent events).
 
     `token` events carry `{"text": ...}`; one `done` event closes with the body of /chat, or one
     `error` event with a problem. `done.answer` is the truth.
     """
-    turn, incoming = state.turn(), _incoming(request, body, state)
+    turn, incoming = await _begin(request)
     headers = {VERSION_HEADER: turn.version, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(
         _events(turn, incoming), media_type="text/event-stream", headers=headers
@@ -74,6 +72,12 @@ async def _events(turn: Turn, incoming: Incoming) -> AsyncGenerator[bytes, None]
 
 def _event(name: str, data: dict[str, Any]) -> bytes:
     return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False))
+
+
+async def _begin(request: Request) -> tuple[Turn, Incoming]:
+    state = app_state(request)
+    body = await read_body(request, ChatIn)
+    return state.turn(), _incoming(request, body, state)
 
 
 def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:

@@ -5,31 +5,32 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from chatloop.core.types import OOS, Intent
-from chatloop.serve.api.bodies import body_of
+from chatloop.serve.api.bodies import read_body
 from chatloop.serve.api.docs import errors, json_reply, takes
 from chatloop.serve.api.problems import Problem
 from chatloop.serve.api.schemas import PredictIn
-from chatloop.serve.api.state import State, state_of
+from chatloop.serve.api.state import State, app_state, state_of
 from chatloop.turn.classify_explain import explain
 from chatloop.turn.receive import normalise
 from chatloop.turn.turn import Turn
 
 router = APIRouter(tags=["intents"])
-ReadPredict = Annotated[PredictIn, Depends(body_of(PredictIn))]
 Shared = Annotated[State, Depends(state_of)]
 
 
 @router.post("/predict_intent", **takes(PredictIn))
-async def predict_intent(body: ReadPredict, state: Shared) -> Response:
+async def predict_intent(request: Request) -> Response:
     """Say which intent a text has, with calibrated confidence, without answering it.
 
     Nothing is logged. `in_scope` is false when out-of-scope is the likeliest. With `explain`,
     each of the top intents comes with what every word adds to its logit, out-of-scope first
     when it won.
     """
+    state = app_state(request)
+    body = await read_body(request, PredictIn)
     turn, limit = state.turn(), state.settings.prompt_limit_chars
     texts = body.prompts if body.prompts is not None else [body.prompt or ""]
     if any(len(text) > limit for text in texts):

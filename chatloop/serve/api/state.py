@@ -85,10 +85,15 @@ class State:
 
 
 async def state_of(request: Request) -> State:
-    """Return the app's state; the dependency of every route.
+    """Return the app's state; the dependency of the routes.
 
     A coroutine, because FastAPI sends plain functions through its thread pool.
     """
+    return app_state(request)
+
+
+def app_state(request: Request) -> State:
+    """Return the app's state."""
     state = request.app.state.chatloop
     assert isinstance(state, State)
     return state
