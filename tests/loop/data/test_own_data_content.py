@@ -19,13 +19,10 @@ from chatloop.loop.data.prepare import Own, Prepared, prepare
 from chatloop.loop.data.rows import Part, Row
 from chatloop.loop.data.seed import Seed
 
-MANY = "text,intent\n" + "".join(
-    f"{ask} {thing},{label}\n"
-    for label, ask in (("Pflanzen gießen", "water my"), ("返金", "money back for"))
-    for thing in (
-        f"{a} {b}" for a in "red blue green tall old".split() for b in "ivy oak fern".split()
-    )
-)
+THINGS = [f"{a} {b}" for a in ("red", "blue", "tall", "old", "new") for b in ("ivy", "oak", "fern")]
+ASKED = {"Pflanzen gießen": "water my", "返金": "money back for"}
+ROWS = [f"{ask} {thing},{label}\n" for label, ask in ASKED.items() for thing in THINGS]
+MANY = "text,intent\n" + "".join(ROWS)
 WATER, REFUND = "pflanzen_giessen", "intent_1e9dd939"
 PAGES = {
     "plants/Watering plants.md": "# Watering\n\nTwice a week.\n\n## In winter\nOnce.\n",
