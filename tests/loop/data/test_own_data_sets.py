@@ -98,7 +98,8 @@ def test_a_large_set_is_imported_and_its_faults_are_named(tmp_path, seed):
     assert "columns: text = `utterance`, intent = `category`" in text
     assert sum(row.source == "import" for row in prepared.rows) == 20_000 - 400
     assert len({row.intent for row in prepared.rows} - {OOS}) == 60
-    numbers = {i for i, (t, _) in enumerate(rows, start=2) if (t, 2) in _twice(rows)}
+    twice = _twice(rows)
+    numbers = {i for i, (t, _) in enumerate(rows, start=2) if (t, 2) in twice}
     aside = (tmp_path / "data" / "set_aside.csv").read_text().splitlines()[1:]
     assert {int(line.split(",")[0]) for line in aside} == numbers
 
