@@ -12,12 +12,9 @@ import pytest
 import prepare_data
 from chatloop.core.errors import DataError
 from chatloop.core.types import OOS
-from chatloop.loop.data.golden import draw_golden
 from chatloop.loop.data.knowledge import read_answers, read_golden, read_pages
-from chatloop.loop.data.out_of_scope import lend_out_of_scope
 from chatloop.loop.data.prepare import Own, Prepared, prepare
-from chatloop.loop.data.rows import Part, Row
-from chatloop.loop.data.seed import Seed
+from chatloop.loop.data.rows import Part
 
 THINGS = [f"{a} {b}" for a in ("red", "blue", "tall", "old", "new") for b in ("ivy", "oak", "fern")]
 ASKED = {"Pflanzen gießen": "water my", "返金": "money back for"}
@@ -209,42 +206,12 @@ def test_golden_phrases_are_drawn_outside_fit_and_a_persons_stay(mine):
     assert read_golden(mine.data / "golden.csv") == [("mine", "aa")]
 
 
-def test_long_marked_and_rare_rows_are_never_golden():
-    texts = ["call [PHONE_1]", "x" * 61, "two\nlines", "abcd"]
-    rows = [Row(t, "aa", "import", t, Part.TEST) for t in texts]
-    rows += [Row(f"row {n}", "aa", "import", str(n), Part.FIT) for n in range(20)]
-    rows += [Row("rare one", "bb", "import", "r", Part.TEST)]
-    assert draw_golden(rows) == b""
-    good = Row("row 21", "aa", "import", "g", Part.CALIBRATE)
-    assert b"row 21,aa" in draw_golden([*rows, good])
-
-
 def test_out_of_scope_rows_are_lent_and_it_is_said(mine):
     lent = [row for row in mine.prepare().rows if row.intent == OOS]
     assert len(lent) == 100
     assert all(row.source.startswith("seed:") for row in lent)
     assert {row.split for row in lent} == set(Part)
     assert "100 shipped ones in English" in mine.line("missing: out-of-scope rows")
-
-
-def test_nothing_is_lent_to_rows_that_have_their_own_and_no_trade_is_judged():
-    seeds = [
-        Seed(
-            OOS,
-            "",
-            "",
-            "",
-            {"small_talk": ("tell a joke",), "near_miss_trades": ("my flight",)},
-            (),
-        )
-    ]
-    rows = [Row("x", "aa", "import", "f", Part.FIT)]
-    assert [row.text for row in lend_out_of_scope(rows, seeds, 7)] == ["tell a joke"]
-    assert lend_out_of_scope([*rows, Row("y", OOS, "import", "g", Part.FIT)], seeds, 7) == []
-    family = lend_out_of_scope(rows, seeds, 7)[0].family
-    assert (
-        lend_out_of_scope([Row("a joke, tell", "aa", "import", family, Part.FIT)], seeds, 7) == []
-    )
 
 
 def test_the_report_shows_rows_and_no_text(mine):

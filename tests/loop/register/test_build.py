@@ -8,7 +8,7 @@ import joblib
 import pytest
 
 from chatloop.core.errors import DataError, ReleaseError
-from chatloop.core.release import CERTIFICATE, GOLDEN, list_versions, read_pointer
+from chatloop.core.release import CERTIFICATE, GOLDEN, REPORT, list_versions, read_pointer
 from chatloop.core.types import OOS
 from chatloop.loop.data.rows import Part, fingerprint
 from chatloop.loop.register import build
@@ -18,7 +18,8 @@ from chatloop.turn.classify import ARRAYS, SPEC, load
 from tests.fakes import GOLDEN as GOLDEN_PHRASES
 from tests.fakes import SURE, tiny_built, tiny_rows, tiny_training
 
-PARTS = {ARRAYS, SPEC, PIPELINE, METADATA, CERTIFICATE, GOLDEN, ANSWERS, PASSAGES, MESSAGES, PROMPT}
+MODEL = {ARRAYS, SPEC, PIPELINE, METADATA, CERTIFICATE, REPORT}
+PARTS = MODEL | {GOLDEN, ANSWERS, PASSAGES, MESSAGES, PROMPT}
 
 
 def test_a_release_holds_every_part_and_verifies(release):
