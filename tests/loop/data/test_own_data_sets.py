@@ -99,7 +99,6 @@ def test_a_large_set_is_imported_and_its_faults_are_named(tmp_path, seed):
     assert "columns: text = `utterance`, intent = `category`" in text
     assert sum(row.source == "import" for row in prepared.rows) == 20_000 - 400
     assert len({row.intent for row in prepared.rows} - {OOS}) == 60
-    twice = _twice(rows)
     times = Counter(text for text, _ in rows)
     torn = {str(n) for n, (text, _) in enumerate(rows, start=2) if times[text] == 2}
     aside = (tmp_path / "data" / "set_aside.csv").read_text().splitlines()[1:]
