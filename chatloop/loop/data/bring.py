@@ -59,12 +59,12 @@ def bring_answers(path: Path, say: Say) -> dict[str, Brought]:
 
 
 def _yaml_entries(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         for key, value in _pairs(path, _under_answers(root)):
             yield key.value, key.start_mark.line + 1, loader.construct_object(value, deep=True)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise DataError(f"{path}{where}: not valid YAML") from error

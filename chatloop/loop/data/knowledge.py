@@ -158,7 +158,7 @@ def parse_yaml(file: Path, text: str) -> Any:
     """Return the values of a YAML text; raises DataError with file and line."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise DataError(f"{file}{where}: not valid YAML") from error

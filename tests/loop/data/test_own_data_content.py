@@ -96,6 +96,8 @@ def test_pages_get_a_title_and_lose_no_text(mine):
 BROKEN_ANSWERS = {
     "a.yaml": [
         ("answers:\n  aa: [}\n", "line 2: not valid YAML"),
+        ("answers:\n  aa: {answer: 2024-13-45}\n", "not valid YAML"),
+        ("answers:\n  aa: {answer: \x1a}\n", "not valid YAML"),
         ("- x", "expected `answers:`"),
         ("", "expected `answers:`"),
         ("answers: {}", "no answers in it"),
