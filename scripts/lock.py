@@ -1,9 +1,10 @@
 """Renew requirements.txt and requirements-dev.txt from pyproject.toml, and check them.
 
 Exact pins with hashes, no index address. Checked: wheels resolve for Linux, macOS and Windows on
-Python 3.11 to 3.14 without building anything.
+Python 3.11 to 3.14 (macOS from version 14) without building anything.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,9 @@ UV = Path(".venv") / ("Scripts" if sys.platform == "win32" else "bin") / "uv"
 COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"]
 COMMON += ["--no-annotate", "--no-emit-index-url", "-q", "pyproject.toml"]
 PLATFORMS = ("x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
+MACOS = "14.0"
+"""The oldest macOS that the FAISS wheels are built for."""
+
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -35,7 +39,8 @@ def _resolves(platform: str, version: str) -> bool:
         command = [UV, "pip", "install", "--dry-run", "-q", "--only-binary", ":all:"]
         command += ["--python-platform", platform, "--python-version", version]
         command += ["--target", folder, "--no-deps", "-r", "requirements.txt"]
-        return subprocess.run(command, check=False).returncode == 0
+        environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": MACOS}
+        return subprocess.run(command, check=False, env=environment).returncode == 0
 
 
 if __name__ == "__main__":
