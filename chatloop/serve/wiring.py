@@ -29,8 +29,8 @@ from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.content import load_content
 from chatloop.turn.answer.ladder import Ladder
-from chatloop.turn.answer.ollama import Ollama
-from chatloop.turn.answer.ollama_http import OllamaLimits
+from chatloop.turn.answer.llm.ollama import Ollama
+from chatloop.turn.answer.llm.ollama_http import OllamaLimits
 from chatloop.turn.answer.retrieve import Retriever
 from chatloop.turn.classify import SPEC
 from chatloop.turn.classify import load as load_scorer

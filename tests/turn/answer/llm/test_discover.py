@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.discover import (
+from chatloop.turn.answer.llm.discover import (
     Choosing,
     canonical,
     choose,

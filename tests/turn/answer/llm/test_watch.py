@@ -12,9 +12,9 @@ import pytest
 
 from chatloop.core.errors import BackendFault, SettingsError
 from chatloop.turn.answer.base import LanguageModel
-from chatloop.turn.answer.ollama import Ollama
+from chatloop.turn.answer.llm.ollama import Ollama
 from tests.ollama_standin import Standin
-from tests.turn.answer.asking import HASTY, SHORT, STILL, ask, client, until
+from tests.turn.answer.llm.asking import HASTY, SHORT, STILL, ask, client, until
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ async def test_a_list_of_models_without_end_is_refused(standin):
 async def test_an_unexpected_error_does_not_end_the_watch(standin, monkeypatch, caplog):
     async with client(standin.address) as llm:
         with monkeypatch.context() as patched:
-            patched.setattr("chatloop.turn.answer.watch.choose", lambda *_, **__: 1 / 0)
+            patched.setattr("chatloop.turn.answer.llm.watch.choose", lambda *_, **__: 1 / 0)
             await until(lambda: "unexpected" in caplog.text)
         standin.models.clear()
         await until(lambda: llm.fault() is BackendFault.NO_MODEL)

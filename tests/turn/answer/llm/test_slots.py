@@ -6,8 +6,8 @@ import random
 import pytest
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.slots import Slots
-from tests.turn.answer.asking import until
+from chatloop.turn.answer.llm.slots import Slots
+from tests.turn.answer.llm.asking import until
 
 
 async def hold(slots, release, order=None, label=None):

@@ -16,10 +16,17 @@ from typing import Any
 import msgspec
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.breaker import Breaker, Outcome
-from chatloop.turn.answer.discover import Choice, Choosing, Model, canonical, choose, parse_models
-from chatloop.turn.answer.ollama_http import OllamaHttp, OllamaLimits
-from chatloop.turn.answer.ollama_wire import parse_line
+from chatloop.turn.answer.llm.breaker import Breaker, Outcome
+from chatloop.turn.answer.llm.discover import (
+    Choice,
+    Choosing,
+    Model,
+    canonical,
+    choose,
+    parse_models,
+)
+from chatloop.turn.answer.llm.ollama_http import OllamaHttp, OllamaLimits
+from chatloop.turn.answer.llm.ollama_wire import parse_line
 
 logger = logging.getLogger(__name__)
 

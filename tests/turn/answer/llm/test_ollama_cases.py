@@ -11,7 +11,7 @@ import pytest
 from chatloop.core.errors import BackendFault
 from tests.ollama_modes import ODD_TEXT
 from tests.ollama_standin import Standin, happy_text
-from tests.turn.answer.asking import QUESTION, STILL, ask, client, until
+from tests.turn.answer.llm.asking import QUESTION, STILL, ask, client, until
 
 HAPPY = happy_text({"messages": [{"role": "user", "content": QUESTION}]})
 

@@ -13,7 +13,7 @@ import pytest
 
 from chatloop.core.errors import BackendError, BackendFault
 from tests.ollama_standin import Standin
-from tests.turn.answer.asking import SHORT, STILL, ask, client, prompt, until
+from tests.turn.answer.llm.asking import SHORT, STILL, ask, client, prompt, until
 
 
 @pytest.fixture

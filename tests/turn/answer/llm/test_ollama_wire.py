@@ -5,7 +5,7 @@ import random
 import pytest
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.ollama_wire import Lines, Visible, is_runner_gone, parse_line, refusal
+from chatloop.turn.answer.llm.ollama_wire import Lines, Visible, is_runner_gone, parse_line, refusal
 
 
 def in_pieces(text, rng):

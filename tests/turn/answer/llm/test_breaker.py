@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from chatloop.turn.answer.breaker import Breaker, BreakerLimits, BreakerState, OpenedOn, Outcome
+from chatloop.turn.answer.llm.breaker import Breaker, BreakerLimits, BreakerState, OpenedOn, Outcome
 
 
 class Clock:

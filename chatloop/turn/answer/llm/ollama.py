@@ -17,12 +17,12 @@ import httpx
 
 from chatloop.core.errors import BackendError, BackendFault
 from chatloop.turn.answer.base import LlmStatus, Piece, Prompt
-from chatloop.turn.answer.breaker import Breaker, Outcome
-from chatloop.turn.answer.discover import AUTO, Model
-from chatloop.turn.answer.ollama_http import OllamaHttp, OllamaLimits, chunks
-from chatloop.turn.answer.ollama_wire import ChatLine, Lines, Visible, parse_line
-from chatloop.turn.answer.slots import Slots
-from chatloop.turn.answer.watch import Watch
+from chatloop.turn.answer.llm.breaker import Breaker, Outcome
+from chatloop.turn.answer.llm.discover import AUTO, Model
+from chatloop.turn.answer.llm.ollama_http import OllamaHttp, OllamaLimits, chunks
+from chatloop.turn.answer.llm.ollama_wire import ChatLine, Lines, Visible, parse_line
+from chatloop.turn.answer.llm.slots import Slots
+from chatloop.turn.answer.llm.watch import Watch
 
 __all__ = ["Ollama", "OllamaLimits"]
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from chatloop.core.errors import BackendError
 from chatloop.core.types import Exchange
 from chatloop.turn.answer.base import Prompt
-from chatloop.turn.answer.breaker import BreakerLimits
-from chatloop.turn.answer.ollama import Ollama, OllamaLimits
+from chatloop.turn.answer.llm.breaker import BreakerLimits
+from chatloop.turn.answer.llm.ollama import Ollama, OllamaLimits
 
 SHORT = OllamaLimits(
     connect_timeout_s=2.0,

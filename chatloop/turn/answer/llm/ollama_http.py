@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import httpx
 
 from chatloop.core.errors import BackendError, BackendFault, SettingsError
-from chatloop.turn.answer.breaker import BreakerLimits
-from chatloop.turn.answer.ollama_wire import is_runner_gone, refusal
+from chatloop.turn.answer.llm.breaker import BreakerLimits
+from chatloop.turn.answer.llm.ollama_wire import is_runner_gone, refusal
 
 ERROR_BODY_BYTES = 64 * 1024
 T = TypeVar("T")

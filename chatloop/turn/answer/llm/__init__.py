@@ -1,0 +1,1 @@
+"""Language models: the servers that are spoken to, and what keeps a bad one from hurting."""
