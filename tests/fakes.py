@@ -5,26 +5,25 @@ and a tiny bot (4 intents and out-of-scope) that is trained for real in a fracti
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from chatloop.core.errors import BackendError, BackendFault
 from chatloop.core.ids import Pseudonyms, TurnIds
 from chatloop.core.release import CERTIFICATE, Release, open_release, read_pointer
-from chatloop.core.types import OOS, Usage
+from chatloop.core.types import OOS
 from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.data.rows import FILE, Part, Row, to_csv
 from chatloop.loop.evaluate.certificate import Terms
 from chatloop.loop.register.build import Built, Training, build_release
 from chatloop.loop.register.releases import promote
 from chatloop.turn.anomaly import AnomalyRules
-from chatloop.turn.answer.base import LlmStatus, Piece, Prompt
+from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.content import load_content
+from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.retrieve import Retriever
 from chatloop.turn.classify import load as load_scorer
@@ -65,71 +64,6 @@ class ListSink:
     @property
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines]
-
-
-_USAGE = Usage(prompt_tokens=10, completion_tokens=5)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One scripted reply: its pieces, then the fault that ends it, or a clean end."""
-
-    pieces: tuple[str, ...] = ()
-    fault: BaseException | BackendFault | None = None
-    usage: Usage | None = _USAGE
-
-
-class ScriptedModel:
-    """A language model that plays its replies in order and keeps every prompt it was asked.
-
-    A reply is a text (cut into words), a BackendFault, or a Reply. `down` is what `fault()` says.
-    """
-
-    def __init__(self, *replies: str | BackendFault | Reply, name: str = "scripted") -> None:
-        self.name = name
-        self.down: BackendFault | None = None
-        self.prompts: list[Prompt] = []
-        self.ended: list[str] = []
-        self._replies = deque(map(_reply, replies))
-
-    def fault(self) -> BackendFault | None:
-        return self.down
-
-    def status(self) -> LlmStatus:
-        return LlmStatus(state="away" if self.down else "ready", model=self.name)
-
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        self.prompts.append(prompt)
-        reply = self._replies.popleft()
-        how = "closed"
-        try:
-            for text in reply.pieces:
-                yield Piece(text)
-            if isinstance(reply.fault, BackendFault):
-                raise BackendError(reply.fault, "scripted")
-            if reply.fault is not None:
-                raise reply.fault
-            yield Piece(usage=reply.usage)
-            how = "finished"
-        except Exception:
-            how = "failed"
-            raise
-        finally:
-            self.ended.append(how)
-
-    @property
-    def asked(self) -> str:
-        """Everything that the model was ever told."""
-        return "\n".join(e.content for prompt in self.prompts for e in prompt.messages)
-
-
-def _reply(given: str | BackendFault | Reply) -> Reply:
-    if isinstance(given, Reply):
-        return given
-    if isinstance(given, BackendFault):
-        return Reply(fault=given)
-    words = given.split(" ")
-    return Reply((*(f"{w} " for w in words[:-1]), words[-1]))
 
 
 WAYS = {
@@ -271,7 +205,7 @@ def current_release(home: Path) -> Release:
 def tiny_turn(
     release: Release,
     *,
-    model: ScriptedModel | None = None,
+    model: LanguageModel | None = None,
     sink: ListSink | None = None,
     guard: Callable[[str], Any] = redact,
     ab_prob: float = 0.0,
@@ -294,7 +228,7 @@ def tiny_turn(
         guard=guard,
         classify=load_scorer(release),
         policy=replace(policy, **changes),
-        ladder=Ladder(content, Retriever(content.passages), model),
+        ladder=Ladder(content, Retriever(content.passages), Models((model,) if model else ())),
         anomalies=AnomalyRules(long_prompt_chars=800, low_confidence=0.35),
         recorder=Recorder(sink or ListSink()),
     )

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from chatloop.core.errors import BackendFault
+from chatloop.core.feedback import FeedbackType
 from chatloop.core.settings import Settings, load_settings
-from chatloop.core.types import FeedbackType, Mode, Reason, Step, TurnRecord
+from chatloop.core.telemetry import TurnRecord
+from chatloop.core.types import Mode, Reason, Step
 from chatloop.serve.api.app import create_app
 from chatloop.serve.api.problems import KINDS
 from chatloop.serve.cli import build_parser

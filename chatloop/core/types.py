@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-SCHEMA_VERSION = 1
-"""Version of the telemetry line. Old versions stay readable."""
-
 OOS = "oos"
 """The out-of-scope class. It takes probability mass, it is never an answer."""
 
@@ -49,6 +46,7 @@ class Step(StrEnum):
     GENERATE = "generate"
     PASSAGE = "passage"
     REFUSE = "refuse"
+    HAND_OVER = "hand_over"
 
 
 class Reason(StrEnum):
@@ -63,6 +61,19 @@ class Reason(StrEnum):
     FORCED = "forced"
     BLOCKED = "blocked"
     EMPTY = "empty"
+    FOLLOW_UP = "follow_up"
+    TAPPED = "tapped"
+    ASKED_FOR_PERSON = "asked_for_person"
+    REPEATED_FAILURE = "repeated_failure"
+    POLICY = "policy"
+
+
+class Context(StrEnum):
+    """Where the earlier lines of a conversation came from."""
+
+    CLIENT = "client"
+    SESSION = "session"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A message as it arrived: raw text, raw ids. Never written anywhere."""
+    """A message as it arrived: raw text, raw ids. Never written anywhere.
+
+    `suggested_intent`: the intent of a suggestion that was tapped. `hint_rung`: the rung of the
+    hint ladder that the caller wants, None = the learned one. `failures`: unsure replies in a
+    row, this session, so far.
+    """
 
     prompt: str
     mode: Mode = Mode.AUTO
@@ -85,6 +101,10 @@ class Incoming:
     session_id: str | None = None
     history: tuple[Exchange, ...] = ()
     request_id: str = ""
+    context: Context = Context.NONE
+    suggested_intent: str | None = None
+    hint_rung: int | None = None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +120,10 @@ class Message:
     session: str | None
     history: tuple[Exchange, ...]
     request_id: str
+    context: Context = Context.NONE
+    suggested_intent: str | None = None
+    hint_rung: int | None = None
+    failures: int = 0
 
     @property
     def unit(self) -> str:
@@ -159,13 +183,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A help passage that a reply rests on. `score` is BM25, higher is closer."""
+    """A help passage that a reply rests on: characters `start` to `end` of its page's text.
+
+    A higher `score` is closer.
+    """
 
     page: str
     title: str
     heading: str
     anchor: str
     score: float
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +207,47 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and model time of one generation, as the backend reported them."""
+    """Tokens and model time of one generation, as the backend reported them.
+
+    `cost`: price of the tokens in the currency of the settings, 0 for a local model.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     load_ms: float = 0.0
     first_token_ms: float = 0.0
+    cost: float = 0.0
+
+
+class LlmReason(StrEnum):
+    """Why this language model was picked."""
+
+    ONLY = "only"
+    DRAWN = "drawn"
+    REQUESTED = "requested"
+
+
+@dataclass(frozen=True, slots=True)
+class LlmChoice:
+    """The language model picked for a message, with the chance that each of them had.
+
+    `odds` sum to 1; `pscore` is the exact chance of `model` among them, None when requested.
+    """
+
+    model: str
+    reason: LlmReason
+    pscore: float | None
+    odds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The words of a reply and where they came from."""
+    """The words of a reply and where they came from.
+
+    `supported`: whether a help passage holds the answer, None when none was looked for.
+    `prompt_cut`: not all of the conversation and passages fitted. `remote`: the question left
+    this machine. `hand_over`: why a person should take it from here.
+    """
 
     text: str
     answered_by: AnsweredBy
@@ -199,84 +258,9 @@ class Answer:
     sources: tuple[Source, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     usage: Usage | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnRecord:
-    """One telemetry line: exactly one a message, guarded text only.
-
-    Documented field by field in docs/reference/telemetry.md, which a test compares.
-    """
-
-    turn_id: str
-    ts: float
-    model_version: str
-    schema_version: int = SCHEMA_VERSION
-    request_id: str = ""
-    user: str | None = None
-    session: str | None = None
-    mode: str = Mode.AUTO
-    prompt: str | None = None
-    prompt_chars: int = 0
-    answer: str | None = None
-    intent: str | None = None
-    confidence: float = 0.0
-    in_scope: bool = False
-    arm: str | None = None
-    step: str | None = None
-    reason: str | None = None
-    pscore: float | None = None
-    threshold: float | None = None
-    certified: bool = False
-    ab_prob: float = 0.0
-    explore: float = 0.0
-    answered_by: str | None = None
-    chosen_model: str | None = None
-    degraded: bool = False
-    degraded_reason: str | None = None
-    interrupted: bool = False
-    sources: tuple[Source, ...] = ()
-    suggestions: tuple[Suggestion, ...] = ()
-    usage: Usage | None = None
-    pii_prompt: tuple[str, ...] = ()
-    pii_answer: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    anomaly: bool = False
-    anomaly_reason: tuple[str, ...] = ()
-    latency_ms: float = 0.0
-    stage_ms: dict[str, float] = field(default_factory=dict)
-    status: str = "ok"
-    error: str | None = None
-
-
-class FeedbackType(StrEnum):
-    """What a person wants to tell us."""
-
-    LABEL = "label"
-    RATING = "rating"
-    CORRECTION = "correction"
-    BUG_REPORT = "bug_report"
-    SUGGESTION = "suggestion"
-    QUESTION = "question"
-    COMPLAINT = "complaint"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """One piece of feedback, already redacted. `status`: accepted, queued_for_review, ..."""
-
-    feedback_id: str
-    feedback_type: FeedbackType
-    status: str
-    source: str
-    created_at: float
-    text: str | None = None
-    label: str | None = None
-    answer: str | None = None
-    rating: int | None = None
-    comment: str | None = None
-    turn_id: str | None = None
-    user: str | None = None
-    idempotency_key: str | None = None
-    model_version: str | None = None
+    llm: LlmChoice | None = None
+    hint_rung: int | None = None
+    supported: bool | None = None
+    prompt_cut: bool = False
+    remote: bool = False
+    hand_over: Reason | None = None

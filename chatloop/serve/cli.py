@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 
 from chatloop.core.errors import ChatloopError
+from chatloop.core.feedback import FeedbackType
 from chatloop.core.settings import Settings, load_settings
-from chatloop.core.types import FeedbackType
 
 Say = Callable[[str], None]
 ACTOR = "cli"

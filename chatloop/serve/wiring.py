@@ -26,8 +26,8 @@ from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
 from chatloop.loop.store import Store
 from chatloop.turn.anomaly import AnomalyRules
-from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.content import load_content
+from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.llm.ollama import Ollama
 from chatloop.turn.answer.llm.ollama_http import OllamaLimits
@@ -137,7 +137,7 @@ def make_intake(settings: Settings) -> Iterator[Intake]:
         store.close()
 
 
-def make_turn(release: Release, house: House, model: LanguageModel | None) -> Turn:
+def make_turn(release: Release, house: House) -> Turn:
     """Bind the house to a verified release, and try it on its golden phrases.
 
     Raises ReleaseError when a part is damaged or a phrase comes out otherwise than measured.
@@ -145,6 +145,7 @@ def make_turn(release: Release, house: House, model: LanguageModel | None) -> Tu
     settings = house.settings
     content = load_content(release)
     threshold, certified, promise = _promise(release)
+    models = Models((house.model,) if house.model else ())
     turn = Turn(
         version=release.version,
         ids=house.ids,
@@ -158,7 +159,7 @@ def make_turn(release: Release, house: House, model: LanguageModel | None) -> Tu
             explore=settings.explore,
             llm_on=settings.llm != NO_LLM,
         ),
-        ladder=Ladder(content, Retriever(content.passages), model, settings.answer_max_tokens),
+        ladder=Ladder(content, Retriever(content.passages), models, settings.answer_max_tokens),
         anomalies=AnomalyRules(settings.long_prompt_chars, settings.low_confidence),
         recorder=Recorder(house.writer),
         promise=promise,

@@ -45,6 +45,10 @@ class Receive:
             session=self.pseudonyms.of("session", incoming.session_id),
             history=tuple(self._exchange(e) for e in incoming.history),
             request_id=incoming.request_id,
+            context=incoming.context,
+            suggested_intent=incoming.suggested_intent,
+            hint_rung=incoming.hint_rung,
+            failures=incoming.failures,
         )
 
     def _exchange(self, exchange: Exchange) -> Exchange:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 
 log = logging.getLogger(__name__)
 _ACK_LIMIT_S = 1.0

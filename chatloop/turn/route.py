@@ -35,29 +35,38 @@ class _Choice:
     pscore: float | None
 
 
-def decide(
-    message: Message,
-    intent: Intent,
-    policy: Policy,
-    *,
-    has_answer: bool,
-    llm_healthy: bool,
-    refused: Reason | None = None,
-) -> Plan:
-    """Return the plan for one message.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of this message besides its intent.
 
     `has_answer`: there is an approved answer for the best label. `llm_healthy`: a language model
     could answer now; without one nothing is explored. `refused`: why there is nothing to answer.
+    `person`: why it should go to a person. `follow_up`: it means nothing without what came before.
+    `tapped`: it is a suggestion that has an approved answer.
+    """
+
+    has_answer: bool
+    llm_healthy: bool
+    refused: Reason | None = None
+    person: Reason | None = None
+    follow_up: bool = False
+    tapped: bool = False
+
+
+def decide(message: Message, intent: Intent, policy: Policy, facts: Facts) -> Plan:
+    """Return the plan for one message.
+
+    Refusals come first, then what was tapped, then a person, where one may choose at all
+    (`mode=llm` asks for a language model whatever the message); the rest is drawn.
     """
     q = message.ab_prob if policy.llm_on else 0.0
-    e = policy.explore if policy.llm_on and llm_healthy else 0.0
-    doubt = why_not_local(intent, policy.threshold, has_answer=has_answer)
-    if refused:
-        choice = _Choice(Step.REFUSE, Arm.FORCED, refused, None)
-    elif message.mode is Mode.AUTO:
+    e = policy.explore if policy.llm_on and facts.llm_healthy else 0.0
+    doubt = why_not_local(intent, policy.threshold, has_answer=facts.has_answer)
+    doubt = Reason.FOLLOW_UP if facts.follow_up else doubt
+    choice = _settled(message.mode, facts)
+    if choice is None and message.mode is Mode.AUTO:
         choice = _auto(message, policy, doubt, q, e)
-    else:
-        choice = _forced(message.mode, doubt)
+    choice = choice or _forced(message.mode, doubt)
     return Plan(
         step=choice.step,
         arm=choice.arm,
@@ -68,6 +77,19 @@ def decide(
         ab_prob=q,
         explore=e,
     )
+
+
+def _settled(mode: Mode, facts: Facts) -> _Choice | None:
+    """Return what is decided before any draw, and so never counts in experiments."""
+    if facts.refused:
+        return _Choice(Step.REFUSE, Arm.FORCED, facts.refused, None)
+    if mode is Mode.LLM:
+        return None
+    if facts.tapped:
+        return _Choice(Step.APPROVED, Arm.FORCED, Reason.TAPPED, None)
+    if facts.person:
+        return _Choice(Step.HAND_OVER, Arm.FORCED, facts.person, None)
+    return None
 
 
 def why_not_local(intent: Intent, threshold: float, *, has_answer: bool) -> Reason | None:

@@ -11,21 +11,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 from chatloop.core.ids import TurnIds
-from chatloop.core.types import (
-    Answer,
-    AnsweredBy,
-    Incoming,
-    Intent,
-    Message,
-    Plan,
-    Reason,
-    TurnRecord,
-    Verdict,
-)
+from chatloop.core.telemetry import TurnRecord
+from chatloop.core.types import Answer, AnsweredBy, Incoming, Intent, Message, Plan, Reason, Verdict
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.classify import Scorer
@@ -33,10 +25,12 @@ from chatloop.turn.guard.base import Guard
 from chatloop.turn.guard.stream import StreamGuard
 from chatloop.turn.receive import Receive
 from chatloop.turn.record import Recorder
-from chatloop.turn.route import Policy, decide
+from chatloop.turn.route import Facts, Policy, decide
 
 log = logging.getLogger(__name__)
 GUARD_FAILED = "guard_failed"
+_OF_PLAN = ("step", "arm", "reason", "pscore", "threshold", "certified", "ab_prob", "explore")
+_OF_ANSWER = tuple(f.name for f in fields(Answer) if f.name != "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +69,11 @@ class Turn:
         draft = _Draft(self.version, self.ids.new())
         status = "client_left"
         try:
-            message = draft.received(self.receive(incoming, draft.turn_id))
+            message = draft.received(self._received(incoming, draft.turn_id))
             message, verdict = self._guarded(message, draft)
             intent = draft.classified(self.classify(message.text))
             plan = draft.routed(self._plan(message, intent, verdict))
-            window = StreamGuard(self.guard)
+            window = partial(StreamGuard, self.guard)
             async with aclosing(self.ladder.stream(plan, message, intent, window)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
@@ -100,6 +94,14 @@ class Turn:
         await self.recorder.write_through(record)
         yield Outcome(draft.text, record)
 
+    def _received(self, incoming: Incoming, turn_id: str) -> Message:
+        """Take the message in; a suggestion that nobody made is dropped, not logged."""
+        message = self.receive(incoming, turn_id)
+        tapped = message.suggested_intent
+        if tapped is None or self.ladder.content.has_answer(tapped):
+            return message
+        return replace(message, suggested_intent=None)
+
     def _guarded(self, message: Message, draft: _Draft) -> tuple[Message, Verdict]:
         """Take personal data out before anything else sees the text; a failing guard drops it."""
         try:
@@ -118,15 +120,14 @@ class Turn:
         return Verdict(answer.text) if refused else self.guard(answer.text)
 
     def _plan(self, message: Message, intent: Intent, verdict: Verdict) -> Plan:
-        model = self.ladder.model
-        return decide(
-            message,
-            intent,
-            self.policy,
-            has_answer=self.ladder.content.has_answer(intent.label),
-            llm_healthy=model is not None and model.fault() is None,
+        models, content = self.ladder.models, self.ladder.content
+        facts = Facts(
+            has_answer=content.has_answer(intent.label),
+            llm_healthy=models.fault() is None,
             refused=_why_refused(message, verdict),
+            tapped=message.suggested_intent is not None,
         )
+        return decide(message, intent, self.policy, facts)
 
     def _flag(self, message: Message, intent: Intent, draft: _Draft) -> None:
         # Clearly out of scope is no low confidence: it is an answer of its own.
@@ -160,6 +161,8 @@ class _Draft:
             "user": message.user,
             "session": message.session,
             "mode": message.mode,
+            "context": message.context,
+            "suggested_intent": message.suggested_intent,
             "prompt_chars": len(message.text),
         }
         self._mark("receive")
@@ -181,20 +184,14 @@ class _Draft:
         return intent
 
     def routed(self, plan: Plan) -> Plan:
-        names = ("step", "arm", "reason", "pscore", "threshold", "certified", "ab_prob", "explore")
-        self.fields |= {name: getattr(plan, name) for name in names}
+        self.fields |= {name: getattr(plan, name) for name in _OF_PLAN}
         self._mark("route")
         return plan
 
     def answered(self, answer: Answer, verdict: Verdict) -> None:
-        names = ("answered_by", "chosen_model", "degraded", "degraded_reason", "interrupted")
         self.text = answer.text
-        self.fields |= {name: getattr(answer, name) for name in (*names, "sources", "usage")}
-        self.fields |= {
-            "suggestions": answer.suggestions,
-            "answer": verdict.text,
-            "pii_answer": verdict.kinds,
-        }
+        self.fields |= {name: getattr(answer, name) for name in _OF_ANSWER}
+        self.fields |= {"answer": verdict.text, "pii_answer": verdict.kinds}
         self._mark("answer")
 
     def close(self, status: str) -> TurnRecord:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.errors import StoreError
-from chatloop.core.types import Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.store import FeedbackStatus, Job, JobState, ProposedIntent, Store
 
 

@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from chatloop.core.types import Source, TurnRecord, Usage
+from chatloop.core.telemetry import TurnRecord
+from chatloop.core.types import Source, Usage
 from chatloop.turn import record as module
 from chatloop.turn.record import Recorder, encode
 from tests.fakes import NOW, ListSink

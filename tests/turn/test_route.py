@@ -8,7 +8,7 @@ from math import sqrt
 import pytest
 
 from chatloop.core.types import Arm, Intent, Message, Mode, Plan, Reason, Step
-from chatloop.turn.route import Policy, decide
+from chatloop.turn.route import Facts, Policy, decide
 from tests.conftest import read_cases
 
 GRID = list(product((0.0, 0.01, 0.2, 0.5, 0.9, 1.0), repeat=2))
@@ -40,7 +40,7 @@ def plan(
 ) -> Plan:
     message = replace(MESSAGE, ab_prob=q, user=user, turn_id=turn)
     policy = replace(POLICY, explore=e)
-    return decide(message, intent, policy, has_answer=True, llm_healthy=healthy)
+    return decide(message, intent, policy, Facts(has_answer=True, llm_healthy=healthy))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -54,9 +54,11 @@ def test_each_case_of_the_table_is_decided_as_written(case):
             explore=case["explore"],
             llm_on=case["llm_on"],
         ),
-        has_answer=case["has_answer"],
-        llm_healthy=case["healthy"],
-        refused=Reason.BLOCKED if case["blocked"] else None,
+        Facts(
+            has_answer=case["has_answer"],
+            llm_healthy=case["healthy"],
+            refused=Reason.BLOCKED if case["blocked"] else None,
+        ),
     )
     assert {name: getattr(decided, name) for name in case["expected"]} == case["expected"]
 
@@ -109,7 +111,7 @@ def test_another_experiment_draws_anew():
 
     def arms(experiment: str) -> list[Arm]:
         policy = replace(POLICY, experiment=experiment)
-        decided = (decide(m, SURE, policy, has_answer=True, llm_healthy=True) for m in users)
+        decided = (decide(m, SURE, policy, Facts(has_answer=True, llm_healthy=True)) for m in users)
         return [p.arm for p in decided]
 
     assert 60 < sum(a is b for a, b in zip(arms("one"), arms("two"), strict=True)) < 140
@@ -121,7 +123,7 @@ def test_forced_turns_never_count_in_experiments(mode, intent):
     for unit in range(50):
         message = replace(MESSAGE, mode=mode, ab_prob=0.5, user=f"u{unit}")
         policy = replace(POLICY, explore=0.5)
-        decided = decide(message, intent, policy, has_answer=True, llm_healthy=True)
+        decided = decide(message, intent, policy, Facts(has_answer=True, llm_healthy=True))
         assert (decided.arm, decided.pscore) == (Arm.FORCED, None)
 
 
@@ -136,5 +138,35 @@ def test_the_arm_does_not_depend_on_health_but_exploration_stops():
 
 def test_the_numbers_of_the_decision_are_in_the_plan():
     policy = replace(POLICY, threshold=0.77, certified=True)
-    decided = decide(MESSAGE, SURE, policy, has_answer=True, llm_healthy=True)
+    decided = decide(MESSAGE, SURE, policy, Facts(has_answer=True, llm_healthy=True))
     assert (decided.threshold, decided.certified) == (0.77, True)
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.LOCAL])
+def test_a_tapped_suggestion_is_answered_at_once_whatever_the_draw(mode):
+    facts = Facts(has_answer=False, llm_healthy=True, follow_up=True, tapped=True)
+    decided = decide(replace(MESSAGE, mode=mode, ab_prob=1.0), UNSURE, POLICY, facts)
+    assert (decided.step, decided.reason) == (Step.APPROVED, Reason.TAPPED)
+    assert (decided.arm, decided.pscore) == (Arm.FORCED, None)
+
+
+@pytest.mark.parametrize("why", [Reason.ASKED_FOR_PERSON, Reason.REPEATED_FAILURE, Reason.POLICY])
+def test_who_should_get_a_person_gets_one_in_either_arm(why):
+    facts = Facts(has_answer=True, llm_healthy=True, person=why)
+    for q in (0.0, 1.0):
+        decided = decide(replace(MESSAGE, ab_prob=q), SURE, POLICY, facts)
+        assert (decided.step, decided.reason, decided.pscore) == (Step.HAND_OVER, why, None)
+
+
+def test_a_follow_up_is_never_answered_by_the_intent_model_alone():
+    facts = Facts(has_answer=True, llm_healthy=True, follow_up=True)
+    auto = decide(MESSAGE, SURE, POLICY, facts)
+    assert (auto.step, auto.reason) == (Step.GENERATE, Reason.FOLLOW_UP)
+    local = decide(replace(MESSAGE, mode=Mode.LOCAL), SURE, POLICY, facts)
+    assert (local.step, local.reason) == (Step.PASSAGE, Reason.FOLLOW_UP)
+
+
+def test_mode_llm_asks_the_language_model_whatever_the_message():
+    facts = Facts(has_answer=True, llm_healthy=True, person=Reason.POLICY, tapped=True)
+    decided = decide(replace(MESSAGE, mode=Mode.LLM), SURE, POLICY, facts)
+    assert decided.step is Step.GENERATE

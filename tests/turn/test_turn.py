@@ -21,9 +21,9 @@ from tests.fakes import (
     UNKNOWN,
     UNSURE,
     ListSink,
-    ScriptedModel,
     tiny_turn,
 )
+from tests.scripted import ScriptedModel
 
 PERSONAL = "how do i reset my password for ann@example.com or 202-555-0143 or 4111 1111 1111 1111"
 SAFE = "how do i reset my password for [EMAIL_1] or [PHONE_1] or [CARD_1]"

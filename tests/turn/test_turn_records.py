@@ -12,18 +12,8 @@ import pytest
 from chatloop.core.release import Release
 from chatloop.core.types import Exchange, Incoming
 from chatloop.turn.turn import GUARD_FAILED
-from tests.fakes import (
-    MESSAGES,
-    NO_ANSWER,
-    OUTSIDE,
-    SURE,
-    UNKNOWN,
-    UNSURE,
-    ListSink,
-    Reply,
-    ScriptedModel,
-    tiny_turn,
-)
+from tests.fakes import MESSAGES, NO_ANSWER, OUTSIDE, SURE, UNKNOWN, UNSURE, ListSink, tiny_turn
+from tests.scripted import Reply, ScriptedModel
 
 PERSONAL = "how do i reset my password for ann@example.com or 202-555-0143 or 4111 1111 1111 1111"
 SAFE = "how do i reset my password for [EMAIL_1] or [PHONE_1] or [CARD_1]"

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chatloop.core.errors import DataError
+from chatloop.core.feedback import Feedback
 from chatloop.core.locks import exclusive
-from chatloop.core.types import Feedback
 from chatloop.loop.store import FeedbackStatus
 
 FILE = "new_user_data.csv"

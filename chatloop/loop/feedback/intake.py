@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from chatloop.core.errors import DataError
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.core.ids import Pseudonyms, TurnIds
-from chatloop.core.types import OOS, Feedback, FeedbackType, TurnRecord
+from chatloop.core.telemetry import TurnRecord
+from chatloop.core.types import OOS
 from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.labels_form import LabelVerdict, check_label

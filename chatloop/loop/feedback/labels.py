@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from chatloop.core.errors import DataError
-from chatloop.core.types import OOS, Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
+from chatloop.core.types import OOS
 from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.data.rows import Part, Row
 from chatloop.loop.feedback.copy import AddedRow, CsvCopy

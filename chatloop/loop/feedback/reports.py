@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatloop.core.errors import DataError
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.core.locks import exclusive
-from chatloop.core.types import Feedback, FeedbackType
 from chatloop.loop.feedback.copy import append_durably, iso_time
 
 FILE = "chatbot_feedback.jsonl"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chatloop.core.errors import DataError
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 
 LATENCY_BOUNDS_MS = (*(float(f"{0.1 * 10 ** (i / 10):.3g}") for i in range(61)), 120_000.0)
 """Upper bounds (inclusive) of the latency buckets, ten a decade; one more lies above them."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from chatloop.core.types import SCHEMA_VERSION, TurnRecord
+from chatloop.core.telemetry import SCHEMA_VERSION, TurnRecord
 
 BOM = b"\xef\xbb\xbf"
 

@@ -18,7 +18,7 @@ import msgspec
 from chatloop.core.follow import MAX_LINE_BYTES
 from chatloop.core.ids import turn_time
 from chatloop.core.logfile import rotated_files, rotated_name
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 from chatloop.loop.monitor.lines import read_line
 
 LONGEST_TURN_S = 120.0

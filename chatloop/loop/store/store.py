@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chatloop.core.types import Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.store.database import FEEDBACK, JOBS, PROPOSED, Database, TakenError
 from chatloop.loop.store.values import Added, FeedbackStatus, Job, JobState, ProposedIntent, Ratings
 

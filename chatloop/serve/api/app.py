@@ -115,7 +115,7 @@ async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) ->
 
 
 def _make_state(settings: Settings, house: House) -> State:
-    make = partial(make_turn, house=house, model=house.model)
+    make = partial(make_turn, house=house)
     live = Live(settings.models_dir, settings.logs_dir, make)
     store = Store(settings.store_url)
     intake = intake_of(settings, store, house.secret, _known_labels(live))

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
-from chatloop.core.types import Exchange, Incoming, Source
+from chatloop.core.types import Context, Exchange, Incoming, Source
 from chatloop.serve.api.bodies import read_body
 from chatloop.serve.api.docs import json_reply, takes
 from chatloop.serve.api.problems import Problem, problem_body
@@ -93,6 +93,9 @@ def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
         session_id=body.session_id,
         history=tuple(Exchange(line.role, line.content) for line in body.history),
         request_id=request.scope["chatloop.request_id"],
+        context=Context.CLIENT if body.history else Context.NONE,
+        suggested_intent=body.suggested_intent,
+        hint_rung=body.hint_rung,
     )
 
 
@@ -114,6 +117,10 @@ def reply_of(outcome: Outcome) -> dict[str, Any]:
         "suggestions": [asdict(s) for s in r.suggestions],
         "guard": {"pii": r.pii_prompt, "flags": r.flags},
         "usage": asdict(r.usage) if r.usage else None,
+        "context": r.context,
+        "supported": r.supported,
+        "remote": r.remote,
+        "hand_over": {"reason": r.hand_over, "ticket": None} if r.hand_over else None,
         "degraded": r.degraded,
         "degraded_reason": r.degraded_reason,
         "interrupted": r.interrupted,

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from chatloop.core.types import FeedbackType, Mode
+from chatloop.core.feedback import FeedbackType
+from chatloop.core.types import Mode
 
 Identity = Annotated[str, Field(min_length=1, max_length=200)]
 _ON = {"1", "true", "yes", "up", "+1", "1.0"}
@@ -53,6 +54,12 @@ class ChatIn(_In):
     user_id: Identity | None = Field(None, description="Kept only as a keyed hash.")
     session_id: Identity | None = Field(None, description="Kept only as a keyed hash.")
     history: list[Line] = Field(default_factory=list, max_length=20, description="Newest last.")
+    suggested_intent: str | None = Field(
+        None, max_length=41, description="The intent of a suggestion that was tapped."
+    )
+    hint_rung: int | None = Field(
+        None, ge=0, le=9, description="Rung of the hint ladder to use; none: the learned one."
+    )
 
 
 class PredictIn(_In):
@@ -151,6 +158,13 @@ class SuggestionOut(BaseModel):
     intent: str | None
 
 
+class HandOverOut(BaseModel):
+    """A person takes it from here. No ticket: there is none yet, the words say how to reach one."""
+
+    reason: str
+    ticket: str | None
+
+
 class ChatOut(BaseModel):
     """A reply and how it came about."""
 
@@ -167,6 +181,10 @@ class ChatOut(BaseModel):
     suggestions: list[SuggestionOut]
     guard: dict[str, list[str]]
     usage: dict[str, float] | None
+    context: str
+    supported: bool | None
+    remote: bool
+    hand_over: HandOverOut | None
     degraded: bool
     degraded_reason: str | None
     interrupted: bool

@@ -19,7 +19,8 @@ from fastapi import APIRouter, Depends, Request
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.release import CERTIFICATE, open_release
-from chatloop.core.types import Intent, Message, Mode, Plan, Reason, Step, TurnRecord
+from chatloop.core.telemetry import TurnRecord
+from chatloop.core.types import Intent, Message, Mode, Plan, Reason, Step
 from chatloop.loop.monitor.lookup import find_record
 from chatloop.serve.api.docs import errors
 from chatloop.serve.api.problems import Problem
@@ -27,7 +28,7 @@ from chatloop.serve.api.state import State, state_of
 from chatloop.turn.answer.content import Content, load_content
 from chatloop.turn.classify import TOLERANCE, Scorer
 from chatloop.turn.classify import load as load_scorer
-from chatloop.turn.route import Policy, decide
+from chatloop.turn.route import Facts, Policy, decide
 
 router = APIRouter(tags=["turns"])
 Shared = Annotated[State, Depends(state_of)]
@@ -95,20 +96,22 @@ def _decider(models_dir: Path, version: str) -> _Decider:
     return _Decider(load_scorer(release), load_content(release), certificate)
 
 
-def _refused(record: TurnRecord) -> Reason | None:
-    return next((r for r in (Reason.BLOCKED, Reason.EMPTY) if record.reason == r), None)
+def _one_of(record: TurnRecord, *reasons: Reason) -> Reason | None:
+    """Return the recorded reason when it is one of `reasons`: their cause is not in the log."""
+    return next((r for r in reasons if record.reason == r), None)
 
 
 def _again(decider: _Decider, record: TurnRecord, text: str, experiment: str) -> dict[str, Any]:
     intent = decider.scorer(text)
-    plan = decide(
-        _message(record, text),
-        intent,
-        _policy(decider, record, experiment),
+    facts = Facts(
         has_answer=decider.content.has_answer(intent.label),
         llm_healthy=True,  # the recorded `explore` is already the one that was in force
-        refused=_refused(record),
+        refused=_one_of(record, Reason.BLOCKED, Reason.EMPTY),
+        person=_one_of(record, Reason.ASKED_FOR_PERSON, Reason.REPEATED_FAILURE, Reason.POLICY),
+        follow_up=record.follow_up,
+        tapped=record.suggested_intent is not None,
     )
+    plan = decide(_message(record, text), intent, _policy(decider, record, experiment), facts)
     found = _decision(intent, plan)
     differs = [name for name, value in found.items() if not _equal(value, getattr(record, name))]
     return {**found, "same": not differs, "differs": differs}

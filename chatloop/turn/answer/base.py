@@ -1,25 +1,29 @@
-"""The one seam to a language model: a prompt in, pieces of text out, or a BackendError.
+"""The seams of an answer: a language model (a prompt in, pieces out), who picks it, its hint.
 
-Everything that speaks to a model (Ollama, the scripted fake of the tests) has this shape, so the
-ladder never knows which one it holds.
+Everything that speaks to a model (Ollama, a compatible server, the scripted fake of the tests)
+has this shape, so the ladder never knows which one it holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from chatloop.core.errors import BackendFault
-from chatloop.core.types import Exchange, Usage
+from chatloop.core.types import Exchange, Intent, LlmChoice, LlmReason, Message, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked. `messages`: roles `system`, `user`, `assistant`, newest last."""
+    """What a model is asked. `messages`: roles `system`, `user`, `assistant`, newest last.
+
+    `cut`: not all of the conversation and help passages fitted.
+    """
 
     messages: tuple[Exchange, ...]
     max_tokens: int
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class LlmStatus:
     loaded: bool = False
     detail: str = ""
     hint: str = ""
+    provider: str = "ollama"
+    remote: bool = False
     models: tuple[str, ...] = ()
     breaker: str = "closed"
     in_flight: int = 0
@@ -72,6 +78,14 @@ class LanguageModel(Protocol):
     def name(self) -> str:
         """Name as replies show it: `llm/<name>`."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether asking it sends text to another machine."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Size of its window: prompt and answer together."""
+
     def fault(self) -> BackendFault | None:
         """Why it cannot be asked now, from what is already known (no I/O); None = ask it."""
 
@@ -83,3 +97,38 @@ class LanguageModel(Protocol):
 
         Raises BackendError before or between pieces. Closing the generator stops the model.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A line of the prompt that says how to answer, and its rung on the release's ladder."""
+
+    rung: int = 0
+    text: str = ""
+
+
+class Hints(Protocol):
+    """Says which hint a message gets: the caller's rung, else the learned one."""
+
+    def __call__(self, message: Message) -> Hint:
+        """Return the hint for this message."""
+
+
+class Chooser(Protocol):
+    """Picks one of the models that could answer now, with the exact chance of each."""
+
+    def __call__(
+        self, message: Message, intent: Intent, models: Sequence[LanguageModel]
+    ) -> LlmChoice:
+        """Return the choice among `models` (at least one)."""
+
+
+def first_of(message: Message, intent: Intent, models: Sequence[LanguageModel]) -> LlmChoice:  # noqa: ARG001 - a Chooser
+    """Pick the first: the choice where there is nothing to choose."""
+    name = models[0].name
+    return LlmChoice(name, LlmReason.ONLY, 1.0, {name: 1.0})
+
+
+def no_hint(message: Message) -> Hint:  # noqa: ARG001 - a Hints
+    """Give no hint: for a release that has none."""
+    return Hint()

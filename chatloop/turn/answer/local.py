@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatloop.core.errors import BackendFault
-from chatloop.core.types import Answer, AnsweredBy, Intent, Source, Suggestion
+from chatloop.core.types import Answer, AnsweredBy, Intent, Reason, Source, Suggestion
 from chatloop.turn.answer.content import Content, HelpPassage
 
 LOCAL, FALLBACK = "local", "fallback"
@@ -27,10 +27,10 @@ _INTROS = {
 }
 
 
-def approved(content: Content, intent: Intent, fault: BackendFault | None = None) -> Answer:
-    """Return the approved answer of the best intent; `fault` = it stands in for a model."""
-    assert intent.label is not None
-    text = content.approved[intent.label].answer
+def approved(content: Content, label: str | None, fault: BackendFault | None = None) -> Answer:
+    """Return the approved answer of an intent; `fault` = it stands in for a model."""
+    assert label is not None
+    text = content.approved[label].answer
     if fault:
         text = f"{content.messages['approved_degraded_intro']}\n\n{text}"
     return Answer(
@@ -39,7 +39,7 @@ def approved(content: Content, intent: Intent, fault: BackendFault | None = None
         chosen_model=FALLBACK if fault else LOCAL,
         degraded=fault is not None,
         degraded_reason=fault.value if fault else None,
-        sources=_page_of(content, intent.label),
+        sources=_page_of(content, label),
     )
 
 
@@ -47,6 +47,14 @@ def _page_of(content: Content, intent: str) -> tuple[Source, ...]:
     page = content.approved[intent].page
     passage = next((p for p in content.passages if p.page == page), None)
     return (Source(passage.page, passage.title, "", "", 0.0),) if passage else ()
+
+
+def hand_over(content: Content, intent: Intent, reason: Reason) -> Answer:
+    """Return how to reach a person: the approved words for it when the customer asked."""
+    text = content.messages["hand_over"]
+    if reason is Reason.ASKED_FOR_PERSON and intent.label is not None:
+        text = content.approved[intent.label].answer
+    return Answer(text=text, answered_by=AnsweredBy.HAND_OVER, chosen_model=LOCAL, hand_over=reason)
 
 
 def passage_or_hand_over(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.ids import Pseudonyms, TurnIds
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.intake import Intake
 from chatloop.loop.feedback.reports import Reports

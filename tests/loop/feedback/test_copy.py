@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatloop.core.errors import DataError
-from chatloop.core.types import Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.feedback.copy import COLUMNS, CsvCopy, append_durably, defuse, restore
 from chatloop.loop.store import Store
 

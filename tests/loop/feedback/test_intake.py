@@ -6,8 +6,9 @@ import stat
 
 import pytest
 
+from chatloop.core.feedback import FeedbackType
 from chatloop.core.ids import TurnIds
-from chatloop.core.types import FeedbackType, TurnRecord
+from chatloop.core.telemetry import TurnRecord
 from chatloop.loop.feedback.intake import FeedbackIn, FeedbackProblem, Outcome
 
 

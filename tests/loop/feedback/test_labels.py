@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from chatloop.core.types import Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.data.rows import Row
 from chatloop.loop.feedback.labels import training_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.errors import DataError
-from chatloop.core.types import Feedback, FeedbackType
+from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.feedback.reports import Reports
 
 

@@ -7,7 +7,7 @@ import random
 import msgspec
 
 from chatloop.core.ids import TurnIds
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 
 NOW = 1_790_000_000.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.logfile import rotated_name
-from chatloop.core.types import TurnRecord
+from chatloop.core.telemetry import TurnRecord
 from chatloop.loop.monitor import lookup
 from chatloop.loop.monitor.lookup import find_record
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -21,11 +22,13 @@ from chatloop.core.types import (
 )
 from chatloop.turn.answer.base import Piece
 from chatloop.turn.answer.content import load_content
+from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.retrieve import Retriever
 from chatloop.turn.guard.pii import redact
 from chatloop.turn.guard.stream import StreamGuard
-from tests.fakes import MESSAGES, Reply, ScriptedModel
+from tests.fakes import MESSAGES
+from tests.scripted import Reply, ScriptedModel
 
 SURE = Intent("reset_password", 0.9, in_scope=True)
 UNSURE = Intent("reset_password", 0.4, in_scope=True)
@@ -38,7 +41,8 @@ def ladder(release: Release):
     content = load_content(release)
 
     def make(model: ScriptedModel | None) -> Ladder:
-        return Ladder(content, Retriever(content.passages), model, max_tokens=77)
+        models = Models((model,) if model else ())
+        return Ladder(content, Retriever(content.passages), models, max_tokens=77)
 
     return make
 
@@ -73,7 +77,7 @@ def message(text: str = "rules for a good password", history=()) -> Message:
 async def climb(
     ladder: Ladder, step: Step = Step.GENERATE, intent: Intent = UNSURE, msg: Message | None = None
 ) -> tuple[list[str], Answer]:
-    window = StreamGuard(redact)
+    window = partial(StreamGuard, redact)
     stream = ladder.stream(plan(step), msg or message(), intent, window)
     *pieces, answer = [piece async for piece in stream]
     assert isinstance(answer, Answer)
@@ -125,7 +129,7 @@ async def test_the_plan_is_followed_without_asking_the_model(ladder, intent):
 
 async def test_a_refusal_tells_the_empty_message_apart(ladder):
     _, refused = await climb(ladder(None), Step.REFUSE)
-    window = StreamGuard(redact)
+    window = partial(StreamGuard, redact)
     nothing = replace(plan(Step.REFUSE), reason=Reason.EMPTY)
     *_, empty = [p async for p in ladder(None).stream(nothing, message(""), UNSURE, window)]
     assert (refused.text, empty.text) == (MESSAGES["refusal"], MESSAGES["empty_message"])

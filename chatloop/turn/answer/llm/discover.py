@@ -37,13 +37,18 @@ class _Details(msgspec.Struct):
 
 
 class Model(msgspec.Struct):
-    """One entry of /api/tags or /api/ps. `capabilities` is None on servers that do not tell."""
+    """One entry of /api/tags or /api/ps.
+
+    `capabilities` is None on servers that do not tell. `context_length`: the real window in
+    tokens, in /api/ps only.
+    """
 
     name: str
     size: int = 0
     details: _Details | None = None
     capabilities: list[str] | None = None
     remote_host: str | None = None
+    context_length: int = 0
 
     @property
     def is_cloud(self) -> bool:

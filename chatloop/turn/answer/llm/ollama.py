@@ -27,6 +27,8 @@ from chatloop.turn.answer.llm.watch import Watch
 __all__ = ["Ollama", "OllamaLimits"]
 
 logger = logging.getLogger(__name__)
+LEAST_CONTEXT_TOKENS = 4096
+"""Ollama's window on a machine without a large graphics card (envconfig, OLLAMA_CONTEXT_LENGTH)."""
 
 OUTCOMES = {
     BackendFault.UNREACHABLE: Outcome.UNREACHABLE,
@@ -105,6 +107,16 @@ class Ollama:
     def name(self) -> str:
         """Name of the chosen model as Ollama spells it, else the configured one."""
         return self._watch.model.name if self._watch.model else self._wanted
+
+    @property
+    def remote(self) -> bool:
+        """Whether asking it sends text to another machine."""
+        return self._http.is_remote or bool(self._watch.model and self._watch.model.is_cloud)
+
+    @property
+    def context_tokens(self) -> int:
+        """Size of the chosen model's window as the server loaded it, else Ollama's least."""
+        return self._watch.context_tokens or LEAST_CONTEXT_TOKENS
 
     def fault(self) -> BackendFault | None:
         """Why it cannot be asked now; None = ask it. Asking for an unloaded model begins its load.

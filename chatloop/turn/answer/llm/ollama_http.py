@@ -8,6 +8,7 @@ their own.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class OllamaHttp:
     def __init__(self, address: str, limits: OllamaLimits) -> None:
         url = _checked(address)
         self.address = str(url.copy_with(userinfo=b""))
+        self.is_remote = not is_loopback(url.host)
         self._body_limit_bytes = limits.body_limit_bytes
         self._client = httpx.AsyncClient(
             base_url=url,
@@ -186,6 +188,16 @@ def _translated(error: Exception, address: str, *, reused: bool) -> BackendError
         )
     kind = _PassingError if reused else BackendError
     return kind(BackendFault.UNREACHABLE, f"Ollama hung up ({type(error).__name__})")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address) is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _checked(address: str) -> httpx.URL:

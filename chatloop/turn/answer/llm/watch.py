@@ -63,6 +63,7 @@ class Watch:
         self._warm = ""  # canonical name of the model that has proved to be loaded
         self._load_wanted = False
         self._thinking: dict[str, bool] = {}
+        self._windows: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -92,6 +93,11 @@ class Watch:
     def loaded(self) -> bool:
         """Whether the chosen model has proved to be loaded."""
         return self.model is not None and self._warm == canonical(self.model.name)
+
+    @property
+    def context_tokens(self) -> int:
+        """The window that the chosen model was loaded with; 0 while that is not known."""
+        return self._windows.get(canonical(self.model.name), 0) if self.model else 0
 
     def thinks(self, model: Model) -> bool:
         """Whether the model can think aloud, and so must be told not to."""
@@ -128,8 +134,12 @@ class Watch:
         return model
 
     async def _is_listed(self, model: Model) -> bool:
-        running = parse_models(await self._get("/api/ps"))
+        running = self._noted(parse_models(await self._get("/api/ps")))
         return canonical(model.name) in {canonical(m.name) for m in running}
+
+    def _noted(self, running: tuple[Model, ...]) -> tuple[Model, ...]:
+        self._windows = {canonical(m.name): m.context_length for m in running}
+        return running
 
     def _want_load(self) -> None:
         if self._work is None:
@@ -156,7 +166,7 @@ class Watch:
     async def _look(self) -> None:
         await self._get("/api/version")
         installed = parse_models(await self._get("/api/tags"))
-        running = parse_models(await self._get("/api/ps"))
+        running = self._noted(parse_models(await self._get("/api/ps")))
         choice = choose(installed, running, wanted=self._wanted, allow_cloud=self._allow_cloud)
         if choice.model is not None and choice.model.name not in self._thinking:
             self._thinking[choice.model.name] = await self._learn_thinking(choice.model)
