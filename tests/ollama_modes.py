@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
-import socket
-import struct
 
-CREATED = "2026-01-02T03:04:05.12Z"
-NDJSON = "application/x-ndjson"
+from tests.ollama_reply import NDJSON, as_line, chat_line, error, json_reply
+
 METRICS = {"total_duration": 4883583458, "load_duration": 1334875, "prompt_eval_count": 26,
            "prompt_eval_duration": 342546000, "eval_count": 12}  # fmt: skip
 RUNNER_GONE = (
@@ -20,63 +17,6 @@ OUT_OF_MEMORY = "llama-server process has terminated: exit status 1: out of memo
 OUT_OF_MEMORY_OLD = "model requires more system memory (5.6 GiB) than is available (3.2 GiB)"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 ODD_TEXT = "a<b \x85 caf\u00e9 \U0001f600 end"
-
-
-class Reply:
-    """Writes one HTTP reply. Every method returns whether the connection may be used again."""
-
-    def __init__(self, writer):
-        self.writer = writer
-        self.socket = writer.get_extra_info("socket")
-
-    async def raw(self, data: bytes):
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def whole(self, status, content_type, body, *, head_only=False, headers="") -> bool:
-        head = (f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\n{headers}"
-                f"Content-Length: {len(body)}\r\n\r\n")  # fmt: skip
-        await self.raw(head.encode() + (b"" if head_only else body))
-        return True
-
-    async def begin(self):
-        await self.raw(
-            f"HTTP/1.1 200 OK\r\nContent-Type: {NDJSON}\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n".encode()
-        )
-
-    async def chunk(self, data: bytes):
-        await self.raw(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-
-    async def line(self, line: dict):
-        await self.chunk(as_line(line))
-
-    async def end(self) -> bool:
-        await self.raw(b"0\r\n\r\n")
-        return True
-
-    def hang_up(self, *, reset=False) -> bool:
-        if reset:
-            linger = struct.pack("ii", 1, 0)
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        return False
-
-
-def as_line(line: dict) -> bytes:
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
-
-
-def chat_line(model, content, *, done=False, **more):
-    message = {"role": "assistant", "content": content}
-    return {"model": model, "created_at": CREATED, "message": message, "done": done} | more
-
-
-def json_reply(value, status=200):
-    return status, "application/json; charset=utf-8", json.dumps(value).encode()
-
-
-def error(status, text):
-    return json_reply({"error": text}, status)
 
 
 def happy_text(body) -> str:
@@ -235,6 +175,23 @@ async def mute(standin, model, body, reply):
     return False
 
 
+async def headers_only(standin, model, body, reply):
+    await reply.begin()
+    return await mute(standin, model, body, reply)
+
+
+async def two_dones(standin, model, body, reply):
+    await reply.begin()
+    await reply.line(chat_line(model, happy_text(body)))
+    for _ in range(2):
+        await reply.line(chat_line(model, "", done=True, done_reason="stop", **METRICS))
+    return await reply.end()
+
+
+async def other_name(standin, model, body, reply):
+    return await say(standin, "somebody-else:70b", body, reply)
+
+
 async def think_stall(standin, model, body, reply):
     await reply.begin()
     await reply.line(chat_line(model, ""))
@@ -277,7 +234,8 @@ MODES = {
     "odd-writes": odd_writes, "odd-text": odd_text, "error-line": error_line, "no-done": no_done,
     "cut": cut, "cut-inside": cut_inside, "reset": reset, "cut-first": cut_first,
     "drops-once": drops_once, "runner-gone-once": runner_gone_once, "stall": stall, "mute": mute,
-    "drip": drip, "think-stall": think_stall, "endless": endless, "huge-line": huge_line,
+    "drip": drip, "think-stall": think_stall, "headers-only": headers_only,
+    "two-dones": two_dones, "other-name": other_name, "endless": endless, "huge-line": huge_line,
     "busy": fixed(*error(503, BUSY)), "runner-gone": fixed(*error(500, RUNNER_GONE)),
     "oom": fixed(*error(500, OUT_OF_MEMORY)), "oom-old": fixed(*error(500, OUT_OF_MEMORY_OLD)),
     "error-first": fixed(200, NDJSON, b'{"error":"an error was encountered: x"}\n'),

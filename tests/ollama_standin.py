@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.ollama_modes import MODES, PLAIN, Reply, chat_line, error, happy_text, json_reply
+from tests.ollama_modes import MODES, PLAIN, happy_text
+from tests.ollama_reply import Reply, chat_line, error, json_reply
 
 THINKERS = ("thinker", "thinker-old")
 EMBEDDERS = ("nomic-embed-text", "all-minilm")
@@ -109,15 +110,9 @@ class Standin:
         """Answer one request; False when the connection is over."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, path, _ = head.split("\r\n", 1)[0].split(" ", 2)
-        length = next(
-            (
-                line.split(":")[1]
-                for line in head.lower().split("\r\n")
-                if line.startswith("content-length:")
-            ),
-            "0",
-        )
-        body = await reader.readexactly(int(length))
+        lines = (line.partition(":") for line in head.lower().split("\r\n"))
+        lengths = [value for name, _, value in lines if name == "content-length"]
+        body = await reader.readexactly(int(lengths[0]) if lengths else 0)
         self.calls[path] += 1
         answering = asyncio.create_task(self._answer(method, path, body, writer))
         leaving = asyncio.create_task(reader.read(1))

@@ -1,0 +1,49 @@
+"""The ways into the bot that may ask a language model, each as one function: ask, get a Seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.serve.running import events
+
+QUESTION = "which colours of bicycle do you sell?"
+"""Out of the tiny bot's scope: only a language model would answer it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a caller saw: the words as they came, the closing body, the seconds it took."""
+
+    status: int
+    said: str
+    body: dict[str, Any]
+    seconds: float
+
+
+def ask_chat(client: httpx.Client) -> Seen:
+    begun = time.monotonic()
+    response = client.post("/chat", json={"prompt": QUESTION, "mode": "llm"})
+    body = response.json()
+    return Seen(response.status_code, body.get("answer", ""), body, time.monotonic() - begun)
+
+
+def ask_stream(client: httpx.Client) -> Seen:
+    begun = time.monotonic()
+    said, last = "", ("", "{}")
+    with client.stream(
+        "POST", "/chat/stream", json={"prompt": QUESTION, "mode": "llm"}
+    ) as response:
+        for name, data in events(response):
+            last = (name, data)
+            said += json.loads(data)["text"] if name == "token" else ""
+    assert last[0] == "done", f"the stream ended with {last[0] or 'nothing'}"
+    return Seen(response.status_code, said, json.loads(last[1]), time.monotonic() - begun)
+
+
+DOORS: dict[str, Callable[[httpx.Client], Seen]] = {"chat": ask_chat, "stream": ask_stream}
