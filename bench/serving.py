@@ -39,7 +39,7 @@ def rows() -> Iterator[tuple[str, str]]:
         return
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "noop_app.py").write_text(NOOP)
-        with _server("noop_app:app", 18341, folder, "/docs") as noop, _house(folder) as house:
+        with server("noop_app:app", 18341, folder, "/docs") as noop, _house(folder) as house:
             rates: dict[str, list[float]] = {"noop": [], "predict": [], "chat": []}
             for _ in range(ROUNDS):
                 rates["noop"].append(asyncio.run(_rate(noop, "/noop")))
@@ -58,24 +58,28 @@ def _house(folder: str) -> Iterator[str]:
     home.mkdir()
     (home / "models").symlink_to(Path("models").resolve())
     os.environ.update({"CHATLOOP_HOME": str(home), "CHATLOOP_LLM": "none"})
-    with _server("main:app", 18342, str(Path.cwd()), "/readyz") as address:
+    with server("main:app", 18342, str(Path.cwd()), "/ui/") as address:
         yield address
 
 
 @contextmanager
-def _server(app: str, port: int, folder: str, ready: str) -> Iterator[str]:
+def server(
+    app: str, port: int, folder: str, ready: str, *, env: dict[str, str] | None = None
+) -> Iterator[str]:
+    """Run a uvicorn app in `folder` until the block ends; yields its address."""
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=folder)
+    process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait(address + ready)
+        wait_until_up(address + ready)
         yield address
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait(url: str) -> None:
+def wait_until_up(url: str) -> None:
+    """Wait until `url` answers with 200; raises RuntimeError after half a minute."""
     for _ in range(300):
         try:
             if httpx.get(url, trust_env=False).status_code == 200:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 
 from tests.ollama_reply import NDJSON, as_line, chat_line, error, json_reply
 
@@ -16,6 +17,7 @@ RUNNER_GONE = (
 OUT_OF_MEMORY = "llama-server process has terminated: exit status 1: out of memory"
 OUT_OF_MEMORY_OLD = "model requires more system memory (5.6 GiB) than is available (3.2 GiB)"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
+DIGITS_AS_LETTERS = str.maketrans("0123456789", "abcdefghij")
 ODD_TEXT = "a<b \x85 caf\u00e9 \U0001f600 end"
 
 
@@ -188,6 +190,17 @@ async def two_dones(standin, model, body, reply):
     return await reply.end()
 
 
+async def clock(standin, model, body, reply):
+    """Pieces that say when they were written: CLOCK_MONOTONIC in microseconds, digits as a-j."""
+    await reply.begin()
+    for _ in range(20):
+        await asyncio.sleep(0.02)
+        moment = f"{time.perf_counter_ns() // 1000}".translate(DIGITS_AS_LETTERS)
+        await reply.line(chat_line(model, f"{moment} "))
+    await reply.line(chat_line(model, "", done=True, done_reason="stop", **METRICS))
+    return await reply.end()
+
+
 async def other_name(standin, model, body, reply):
     return await say(standin, "somebody-else:70b", body, reply)
 
@@ -235,7 +248,8 @@ MODES = {
     "cut": cut, "cut-inside": cut_inside, "reset": reset, "cut-first": cut_first,
     "drops-once": drops_once, "runner-gone-once": runner_gone_once, "stall": stall, "mute": mute,
     "drip": drip, "think-stall": think_stall, "headers-only": headers_only,
-    "two-dones": two_dones, "other-name": other_name, "endless": endless, "huge-line": huge_line,
+    "two-dones": two_dones, "other-name": other_name,
+    "clock": clock, "endless": endless, "huge-line": huge_line,
     "busy": fixed(*error(503, BUSY)), "runner-gone": fixed(*error(500, RUNNER_GONE)),
     "oom": fixed(*error(500, OUT_OF_MEMORY)), "oom-old": fixed(*error(500, OUT_OF_MEMORY_OLD)),
     "error-first": fixed(200, NDJSON, b'{"error":"an error was encountered: x"}\n'),

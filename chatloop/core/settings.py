@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     load_timeout_s: Seconds = Field(300.0, description="Limit for loading a model.")
     gap_timeout_s: Seconds = Field(10.0, description="Limit between two pieces of an answer.")
     total_timeout_s: Seconds = Field(60.0, description="Limit for a whole generated answer.")
-    llm_in_flight: int = Field(1, ge=1, le=256, description="Calls at once to one model.")
+    llm_in_flight: int = Field(1, ge=1, le=1024, description="Calls at once to one model.")
     llm_waiting: int = Field(16, ge=0, le=10_000, description="Calls that may wait for a model.")
     llm_wait_timeout_s: Seconds = Field(3.0, description="Longest wait for a free model.")
     llm_probe_interval_s: Seconds = Field(5.0, description="How often the server is looked at.")

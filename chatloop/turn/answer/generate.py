@@ -26,6 +26,7 @@ from chatloop.turn.answer.base import (
 )
 
 log = logging.getLogger(__name__)
+_EXPECTED = (BackendFault.BUSY, BackendFault.BREAKER_OPEN)
 Write = Callable[[LanguageModel, Hint], Prompt]
 """Writes the prompt for one model and hint."""
 Window = Callable[[], OutputGuard]
@@ -110,7 +111,9 @@ async def _ask(
                     first_ms = first_ms or (time.perf_counter() - begun) * 1000
                     yield text
     except BackendError as error:
-        log.warning("model %s: %s (%s)", model.name, error.fault, error)
+        # A full house or an open breaker would write a line for each customer.
+        level = logging.DEBUG if error.fault in _EXPECTED else logging.WARNING
+        log.log(level, "model %s: %s (%s)", model.name, error.fault, error)
         fault = error.fault
         if not first_ms:
             yield fault
