@@ -14,6 +14,9 @@ from chatloop.turn.guard.base import Guard
 
 HELD_CHARS = 64
 _HELD_ENTITY_CHARS = 320
+_VIEW_CHARS, _OVERLAP_CHARS = 1200, 400
+# How much clean text is read again with each piece: without a bound a long answer takes time that
+# grows with its square. The overlap is longer than anything held and any context of a rule.
 _GAP = r" \u00a0\u2009\u202f./()\u2010-\u2013-"
 # Both read backwards from the end: the unfinished word, and the digits before it that it goes on.
 _WORD = re.compile(r"\S*")
@@ -28,6 +31,7 @@ class StreamGuard:
         self._guard = guard
         self._raw = ""
         self._released = 0
+        self._base = 0  # the text before it is clean and need not be read again
         self._shown = ""
         self.kinds: tuple[str, ...] = ()
 
@@ -66,16 +70,27 @@ class StreamGuard:
         """
         if end == self._released:
             return ""
-        whole = self._guard(self._raw[:end])
-        if not whole.text.startswith(self._shown):
-            whole = self._guard(self._raw[self._released : end])
-            ready = whole.text
+        view = self._guard(self._raw[self._base : end])
+        before = self._shown[self._base :]
+        if view.text.startswith(before):
+            ready = view.text[len(before) :]
         else:
-            ready = whole.text[len(self._shown) :]
-        self.kinds = tuple(dict.fromkeys((*self.kinds, *whole.kinds)))
+            view = self._guard(self._raw[self._released : end])
+            ready = view.text
+        self.kinds = tuple(dict.fromkeys((*self.kinds, *view.kinds)))
         self._released = end
         self._shown += ready
+        self._settle()
         return ready
+
+    def _settle(self) -> None:
+        """Move the base on while all that was shown is what was written, letter for letter."""
+        end = self._released
+        if (
+            end - self._base > _VIEW_CHARS
+            and self._shown[self._base :] == self._raw[self._base : end]
+        ):
+            self._base = end - _OVERLAP_CHARS
 
     @property
     def text(self) -> str:

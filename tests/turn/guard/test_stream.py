@@ -123,3 +123,25 @@ def test_what_was_shown_stays_when_a_longer_text_reads_otherwise():
     assert guard.feed("one ") == "one "
     assert guard.feed("two three ") == "TWO THREE "
     assert guard.text == "one TWO THREE "
+
+
+def test_a_long_clean_answer_is_read_in_time_that_grows_with_its_length():
+    read = 0
+
+    def counting(text: str) -> Verdict:
+        nonlocal read
+        read += len(text)
+        return redact(text)
+
+    window = StreamGuard(counting)
+    sentence = "Open Settings and follow the steps there. "
+    shown = "".join(window.feed(sentence) for _ in range(1000)) + window.finish()
+    assert shown == sentence * 1000
+    assert read < 1300 * 1002
+
+
+def test_an_entity_after_a_long_clean_text_is_taken_out():
+    window = StreamGuard(redact)
+    long = "Open Settings and follow the steps there. " * 100
+    shown = "".join(map(window.feed, [long, "Write to ann", "@example.com", " now."]))
+    assert shown + window.finish() == long + "Write to [EMAIL_1] now."
