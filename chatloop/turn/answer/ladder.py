@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from chatloop.core.types import Answer, Intent, Message, Plan, Reason, Source, Step
 from chatloop.turn.answer import local
 from chatloop.turn.answer.base import Hint, LanguageModel, Prompt
+from chatloop.turn.answer.budget import ContextWindow
 from chatloop.turn.answer.content import Content, HelpPassage
 from chatloop.turn.answer.generate import Failed, Models, Window
 from chatloop.turn.answer.prompt import build_prompt
@@ -73,13 +74,14 @@ class Ladder:
                 else:
                     yield piece
 
-    def _prompt(self, message: Message, found: Found, model: LanguageModel, hint: Hint) -> Prompt:  # noqa: ARG002
+    def _prompt(self, message: Message, found: Found, model: LanguageModel, hint: Hint) -> Prompt:
         return build_prompt(
             self.content.prompt,
-            [p for p, _ in found],
-            message.history,
-            message.text,
-            max_tokens=self.max_tokens,
+            hint=hint.text,
+            passages=[p for p, _ in found],
+            history=message.history,
+            question=message.text,
+            window=ContextWindow(model.context_tokens, self.max_tokens),
         )
 
     def _stand_in(self, plan: Plan, intent: Intent, found: Found, failed: Failed) -> Answer:

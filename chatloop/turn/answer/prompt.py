@@ -1,58 +1,63 @@
-"""Builds what the language model is asked: instructions, help passages, recent lines, question.
+"""Builds what a language model is asked: instructions, help passages, recent lines, question.
 
-Stays within a budget of characters (about 4 a token), so that the default prompt is under 1,000
-tokens. Passages are data between marks, never instructions.
+The words come from one file, `prompt.txt` of the release; only the marks around the passages are
+made here, because what is quoted between them must not be able to write them itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from chatloop.core.types import Exchange
 from chatloop.turn.answer.base import Prompt
+from chatloop.turn.answer.budget import ContextWindow, fit
 from chatloop.turn.answer.content import HelpPassage
 
-PASSAGES_CHARS = 1900
-HISTORY_CHARS = 800
+NO_PASSAGES = "(no help text was found)"
+_PLACES = re.compile(r"\{(hint|passages)\}")
+_HINT_LINE = re.compile(r"^[^\n{]*\{hint\}[^\n]*\n?", re.MULTILINE)
+_MARKS = re.compile(r"[<>|]{2,}|={3,}")
 
 
 def build_prompt(
     instructions: str,
+    *,
+    hint: str,
     passages: Sequence[HelpPassage],
     history: Sequence[Exchange],
     question: str,
-    *,
-    max_tokens: int,
+    window: ContextWindow,
 ) -> Prompt:
-    """Return the messages for one question; `{passages}` in the instructions is filled in."""
-    system = instructions.replace("{passages}", _quote(passages) or "(no help text was found)")
-    messages = (
-        Exchange("system", system),
-        *_recent(history),
-        Exchange("user", question),
+    """Return the messages for one question, within the window.
+
+    `{passages}` and `{hint}` in the instructions are filled in; a line with `{hint}` goes when
+    there is no hint.
+    """
+    if not hint:
+        instructions = _HINT_LINE.sub("", instructions)
+    quotable = [_harmless(f"{p.title} - {p.heading}\n{p.text}") for p in passages]
+    fitted = fit(
+        _fill(instructions, hint, ""), question, passages=quotable, history=history, window=window
     )
-    return Prompt(messages, max_tokens)
+    system = _fill(instructions, hint, _quote(fitted.passages) or NO_PASSAGES)
+    messages = (Exchange("system", system), *fitted.history, Exchange("user", question))
+    return Prompt(messages, window.max_tokens, cut=fitted.cut)
 
 
-def _quote(passages: Sequence[HelpPassage]) -> str:
-    """Quote whole passages, best first, while they fit; the first is cut rather than left out."""
-    quoted: list[str] = []
-    left = PASSAGES_CHARS
-    for number, passage in enumerate(passages, start=1):
-        text = f"[{number}] {passage.title} - {passage.heading}\n{passage.text}"
-        if len(text) > left and quoted:
-            break
-        quoted.append(text[:left])
-        left -= len(quoted[-1])
-    return "\n\n".join(quoted)
+def _fill(instructions: str, hint: str, passages: str) -> str:
+    """Fill both places in one go, so that nothing filled in is searched for places."""
+    values = {"hint": hint, "passages": passages}
+    return _PLACES.sub(lambda place: values[place[1]], instructions)
 
 
-def _recent(history: Sequence[Exchange]) -> list[Exchange]:
-    kept: list[Exchange] = []
-    left = HISTORY_CHARS
-    for exchange in reversed(history):
-        left -= len(exchange.content)
-        if left < 0:
-            break
-        kept.append(exchange)
-    return kept[::-1]
+def _quote(passages: Sequence[str]) -> str:
+    return "\n".join(
+        f"<<<help text {number}>>>\n{text}\n<<<end of help text {number}>>>"
+        for number, text in enumerate(passages, start=1)
+    )
+
+
+def _harmless(text: str) -> str:
+    """Return `text` unable to write our marks, `=== ... ===`, or a chat template's `<|...|>`."""
+    return _MARKS.sub(lambda run: "==" if run[0][0] == "=" else run[0][0], text)
