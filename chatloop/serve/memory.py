@@ -12,23 +12,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
-from chatloop.core.types import Exchange
+from chatloop.core.types import Context, Exchange
 
 MAX_LINES = 20
 MAX_CHARS = 4_000
 """A session's text in all; 10,000 full sessions of plain letters are about 60 MB."""
 MAX_LINE_CHARS = 1_000
 """Of a longer line the beginning is kept: the rest would push out what was asked before."""
-
-
-class Context(StrEnum):
-    """Where the lines before a message came from."""
-
-    CLIENT = "client"
-    SESSION = "session"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

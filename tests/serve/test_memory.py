@@ -4,12 +4,11 @@ import asyncio
 
 import pytest
 
-from chatloop.core.types import Exchange
+from chatloop.core.types import Context, Exchange
 from chatloop.serve.memory import (
     MAX_CHARS,
     MAX_LINE_CHARS,
     MAX_LINES,
-    Context,
     Memory,
     context_of,
 )

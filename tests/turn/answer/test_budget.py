@@ -8,8 +8,8 @@ from chatloop.core.types import Exchange
 from chatloop.turn.answer.budget import (
     HISTORY_TOKENS,
     PASSAGES_TOKENS,
-    Fitted,
     ContextWindow,
+    Fitted,
     estimate_prompt_tokens,
     estimate_tokens,
     fit,

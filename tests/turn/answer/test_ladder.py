@@ -20,7 +20,7 @@ from chatloop.core.types import (
     Step,
     Usage,
 )
-from chatloop.turn.answer.base import Piece
+from chatloop.turn.answer.base import Hint, Piece
 from chatloop.turn.answer.content import load_content
 from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
@@ -218,3 +218,16 @@ async def test_the_threshold_of_the_plan_decides_who_stands_in(ladder):
     for intent, rung in ((at, AnsweredBy.APPROVED), (below, AnsweredBy.PASSAGE)):
         _, answer = await climb(ladder(ScriptedModel(BackendFault.BUSY)), intent=intent)
         assert answer.answered_by is rung
+
+
+async def test_the_prompt_has_the_hint_and_fits_the_window_of_the_model_asked(ladder):
+    model = ScriptedModel("An answer.", "An answer.")
+    bot = ladder(model)
+    bot = replace(bot, content=replace(bot.content, prompt="{hint}\n{passages}"))
+    bot = replace(bot, models=replace(bot.models, hint=lambda _: Hint(1, "Quote the source.")))
+    cut = []
+    for model.context_tokens in (4096, 100):
+        _, answer = await climb(bot)
+        cut.append(answer.prompt_cut)
+    assert model.prompts[0].messages[0].content.startswith("Quote the source.\n")
+    assert cut == [False, True]
