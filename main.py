@@ -18,6 +18,7 @@ from chatloop.core.logs import set_up_logging  # noqa: E402
 from chatloop.core.settings import load_settings  # noqa: E402
 from chatloop.serve.api.app import create_app  # noqa: E402
 from chatloop.serve.ready import need_release  # noqa: E402
+from chatloop.serve.workers import number_of_workers  # noqa: E402
 
 try:
     _settings = load_settings()
@@ -26,4 +27,4 @@ except ChatloopError as error:
     sys.exit(str(error))
 
 set_up_logging()
-app = create_app(_settings)
+app = create_app(_settings, with_ui=number_of_workers() == 1)

@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         0.20, description="Least share of out-of-scope rows that a certificate is tested on."
     )
 
+    memory_sessions: int = Field(
+        10_000, ge=0, description="Conversations remembered at most, in memory only."
+    )
+    memory_idle_s: Seconds = Field(
+        1800.0, description="Time after which a conversation is forgotten."
+    )
     prompt_limit_chars: int = Field(2000, ge=1, le=100_000, description="Longest message.")
     long_prompt_chars: int = Field(
         800, ge=1, description="From this length a message is flagged as long."

@@ -21,6 +21,7 @@ from chatloop.core.types import Answer, AnsweredBy, Incoming, Intent, Message, P
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.classify import Scorer
+from chatloop.turn.context import follow_up
 from chatloop.turn.guard.base import Guard
 from chatloop.turn.guard.stream import StreamGuard
 from chatloop.turn.receive import Receive
@@ -72,7 +73,9 @@ class Turn:
             message = draft.received(self._received(incoming, draft.turn_id))
             message, verdict = self._guarded(message, draft)
             intent = draft.classified(self.classify(message.text))
-            plan = draft.routed(self._plan(message, intent, verdict))
+            depends = follow_up(message.text, message.history) is not None
+            plan = self._plan(message, intent, verdict, depends=depends)
+            draft.routed(plan, depends=depends)
             window = partial(StreamGuard, self.guard)
             async with aclosing(self.ladder.stream(plan, message, intent, window)) as pieces:
                 async for piece in pieces:
@@ -119,12 +122,13 @@ class Turn:
         refused = answer.answered_by is AnsweredBy.REFUSAL
         return Verdict(answer.text) if refused else self.guard(answer.text)
 
-    def _plan(self, message: Message, intent: Intent, verdict: Verdict) -> Plan:
+    def _plan(self, message: Message, intent: Intent, verdict: Verdict, *, depends: bool) -> Plan:
         models, content = self.ladder.models, self.ladder.content
         facts = Facts(
             has_answer=content.has_answer(intent.label),
             llm_healthy=models.fault() is None,
             refused=_why_refused(message, verdict),
+            follow_up=depends,
             tapped=message.suggested_intent is not None,
         )
         return decide(message, intent, self.policy, facts)
@@ -183,10 +187,10 @@ class _Draft:
         self._mark("classify")
         return intent
 
-    def routed(self, plan: Plan) -> Plan:
+    def routed(self, plan: Plan, *, depends: bool) -> None:
         self.fields |= {name: getattr(plan, name) for name in _OF_PLAN}
+        self.fields["follow_up"] = depends
         self._mark("route")
-        return plan
 
     def answered(self, answer: Answer, verdict: Verdict) -> None:
         self.text = answer.text

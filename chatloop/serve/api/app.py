@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp
 
 from chatloop import __version__
@@ -20,10 +21,13 @@ from chatloop.serve.api import chat, feedback, health, intents, metrics, models,
 from chatloop.serve.api.edge import Edge
 from chatloop.serve.api.problems import Problem, add_problem_handlers
 from chatloop.serve.api.state import State
+from chatloop.serve.conversation import Conversations
 from chatloop.serve.live import Live
+from chatloop.serve.memory import Memory
 from chatloop.serve.retraining import Retraining
-from chatloop.serve.ui.door import UiDoor
+from chatloop.serve.ui.door import ELSEWHERE_PAGE, UiDoor
 from chatloop.serve.wiring import House, intake_of, make_house, make_turn
+from chatloop.serve.workers import number_of_workers
 
 log = logging.getLogger(__name__)
 SITE = Path("site")
@@ -45,8 +49,7 @@ def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
     for group in ROUTERS:
         app.include_router(group.router)
     app.state.door = UiDoor(partial(_build_ui, settings)) if with_ui else None
-    if app.state.door:
-        app.mount("/ui", app.state.door)
+    app.mount("/ui", app.state.door or HTMLResponse(ELSEWHERE_PAGE, 404))
     pages.mount_docs(app)
     pages.mount_manual(app, SITE)
     app.add_middleware(Edge, version=partial(_version, app), count=partial(_count, app))
@@ -92,6 +95,7 @@ async def _keep_counting(state: State) -> None:
     """Follow the log at a steady pace, so that neither /metrics nor a rotation has much to read."""
     while True:
         await asyncio.sleep(_COUNT_INTERVAL_S)
+        state.conversations.expire()
         with contextlib.suppress(Problem):
             await state.log_door(state.house.metrics.refresh)
 
@@ -126,7 +130,14 @@ def _make_state(settings: Settings, house: House) -> State:
         store=store,
         intake=intake,
         retraining=Retraining(settings, store, live),
+        conversations=Conversations(house.pseudonyms, _memory(settings)),
     )
+
+
+def _memory(settings: Settings) -> Memory | None:
+    if number_of_workers() > 1:
+        return None
+    return Memory(max_sessions=settings.memory_sessions, idle_s=settings.memory_idle_s)
 
 
 def _known_labels(live: Live) -> Callable[[], set[str]]:

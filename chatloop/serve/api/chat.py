@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
-from chatloop.core.types import Context, Exchange, Incoming, Source
+from chatloop.core.types import Exchange, Incoming, Source
 from chatloop.serve.api.bodies import read_body
 from chatloop.serve.api.docs import json_reply, takes
 from chatloop.serve.api.problems import Problem, problem_body
@@ -36,6 +36,7 @@ async def chat(request: Request) -> Response:
     """
     turn, incoming = await _begin(request)
     outcome = await turn.take(incoming)
+    app_state(request).conversations.note(outcome.record)
     headers = {VERSION_HEADER: turn.version}
     if outcome.record.degraded:
         headers[DEGRADED_HEADER] = outcome.record.degraded_reason or "yes"
@@ -52,15 +53,16 @@ async def chat_stream(request: Request) -> StreamingResponse:
     turn, incoming = await _begin(request)
     headers = {VERSION_HEADER: turn.version, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _events(turn, incoming), media_type="text/event-stream", headers=headers
+        _events(app_state(request), turn, incoming), media_type="text/event-stream", headers=headers
     )
 
 
-async def _events(turn: Turn, incoming: Incoming) -> AsyncGenerator[bytes, None]:
+async def _events(state: State, turn: Turn, incoming: Incoming) -> AsyncGenerator[bytes, None]:
     try:
         async with aclosing(turn.stream(incoming)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
+                    state.conversations.note(piece.record)
                     yield _event("done", reply_of(piece))
                 else:
                     yield _event("token", {"text": piece})
@@ -77,7 +79,7 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
 async def _begin(request: Request) -> tuple[Turn, Incoming]:
     state = app_state(request)
     body = await read_body(request, ChatIn)
-    return state.turn(), _incoming(request, body, state)
+    return state.turn(), state.conversations.recall(_incoming(request, body, state))
 
 
 def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
@@ -93,7 +95,6 @@ def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
         session_id=body.session_id,
         history=tuple(Exchange(line.role, line.content) for line in body.history),
         request_id=request.scope["chatloop.request_id"],
-        context=Context.CLIENT if body.history else Context.NONE,
         suggested_intent=body.suggested_intent,
         hint_rung=body.hint_rung,
     )

@@ -17,6 +17,7 @@ from chatloop.loop.feedback.intake import Intake
 from chatloop.loop.store import Store
 from chatloop.serve.api.edge import is_local
 from chatloop.serve.api.problems import Problem
+from chatloop.serve.conversation import Conversations
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.wiring import House
@@ -57,6 +58,7 @@ class State:
     store: Store
     intake: Intake
     retraining: Retraining
+    conversations: Conversations
     store_door: Door = field(default_factory=lambda: Door("store"))
     log_door: Door = field(default_factory=lambda: Door("log"))
     started: float = field(default_factory=time.time)

@@ -38,6 +38,13 @@ FAILED_PAGE = _PAGE.format(
     "The API works without it.",
 )
 
+ELSEWHERE_PAGE = _PAGE.format(
+    reload="",
+    title="The page is served elsewhere",
+    text="Several workers share this address, and the page needs one of its own: start it with "
+    "<code>python gradio_app.py</code>.",
+)
+
 # Nothing on the page may load from, or send to, another machine, whatever a reply contains.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
