@@ -17,6 +17,7 @@ from chatloop.loop.feedback.intake import Intake
 from chatloop.loop.store import Store
 from chatloop.serve.api.edge import is_local
 from chatloop.serve.api.problems import Problem
+from chatloop.serve.doctor.head import CheckUp
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.wiring import House
@@ -59,6 +60,7 @@ class State:
     retraining: Retraining
     store_door: Door = field(default_factory=lambda: Door("store"))
     log_door: Door = field(default_factory=lambda: Door("log"))
+    checkup: CheckUp = field(default_factory=CheckUp)
     started: float = field(default_factory=time.time)
     statuses: Counter[int] = field(default_factory=Counter)
     feedback: Counter[str] = field(default_factory=Counter)

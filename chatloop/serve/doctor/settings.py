@@ -1,0 +1,44 @@
+"""The check `settings`: can they be read, and what differs from the defaults. Hides secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from chatloop.core.errors import SettingsError
+from chatloop.core.settings import PREFIX, Settings, load_settings
+from chatloop.serve.doctor.base import Finding, fail, ok
+
+
+def read() -> tuple[Settings, Finding]:
+    """Return the settings and how they are; wrong ones are replaced by the defaults.
+
+    The home is taken from its variable even then, so that the right files are looked at.
+    """
+    try:
+        settings = load_settings()
+    except (SettingsError, OSError) as error:
+        home = Path(os.environ.get(PREFIX + "HOME", "."))
+        found = f"{error} (the other lines are for the defaults)"
+        hint = "mend the variable or config.toml; docs/reference/settings.md lists all"
+        return Settings.model_construct(home=home), fail("settings", found, hint)
+    changed = [
+        f"{name}={_shown(value)}"
+        for name, field in Settings.model_fields.items()
+        if (value := getattr(settings, name)) != field.default
+    ]
+    words = f"differ from the defaults: {', '.join(changed)}" if changed else "all are defaults"
+    return settings, ok("settings", words)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "(hidden)"
+    text = str(value)
+    if "@" in text and "://" in text:  # user and password of an address
+        text = text.replace(urlsplit(text).netloc.rpartition("@")[0], "(hidden)")
+    return text
