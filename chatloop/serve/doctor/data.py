@@ -31,7 +31,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         read_golden(folder / GOLDEN)
         read_messages(folder / "messages.yaml")
         read_prompt(folder / "prompt.txt")
-    except DataError as error:
+    except (DataError, OSError) as error:
         yield fail("data", str(error), "mend that place, or python prepare_data.py --force")
         return
     intents = {row.intent for row in rows if row.in_scope}

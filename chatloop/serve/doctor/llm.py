@@ -76,6 +76,6 @@ async def _first_token(http: OllamaHttp, model: str, timeout_s: float) -> Findin
         await http.post("/api/chat", body, timeout_s=timeout_s)
     except BackendError as error:
         took_s = time.monotonic() - begun
-        hint = "restart ollama serve, or name a smaller model with CHATLOOP_LLM"
+        hint = "wait if it still loads; else restart ollama serve, or name a smaller CHATLOOP_LLM"
         return warn("first_token", f"none after {took_s:.1f} s ({error})", hint)
     return ok("first_token", f"after {time.monotonic() - begun:.1f} s")

@@ -38,6 +38,10 @@ def check_packages(
 
     `installed` returns a version or raises PackageNotFoundError.
     """
+    if not requirements.is_file():
+        words = f"not compared: {requirements.name} is not beside the program"
+        yield warn("packages", words, "run it from a copy of the whole project")
+        return
     pins = _pins(requirements)
     found = {name: _version_or_none(installed, name) for name in pins}
     missing = [name for name, has in found.items() if has is None]
