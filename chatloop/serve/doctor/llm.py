@@ -32,8 +32,9 @@ async def _collect(settings: Settings) -> list[Finding]:
     limits = OllamaLimits(connect_timeout_s=settings.connect_limit_s)
     try:
         http = OllamaHttp(settings.ollama_api_url, limits)
-    except SettingsError as error:
-        return [fail("ollama", str(error), "set OLLAMA_API_URL=http://127.0.0.1:11434")]
+    except SettingsError:  # its message may hold a password
+        hint = "set OLLAMA_API_URL=http://127.0.0.1:11434"
+        return [fail("ollama", "OLLAMA_API_URL is no address of a server", hint)]
     try:
         return [finding async for finding in _look(http, limits, settings)]
     finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -21,9 +21,11 @@ def read() -> tuple[Settings, Finding]:
     """
     try:
         settings = load_settings()
-    except (SettingsError, OSError) as error:
+    except Exception as error:  # whatever is wrong with them, the other checks go on
         home = Path(os.environ.get(PREFIX + "HOME", "."))
-        found = f"{error} (the other lines are for the defaults)"
+        told = isinstance(error, SettingsError)
+        problem = str(error) if told else f"unexpected {type(error).__name__}: {error}"
+        found = f"{problem} (the other lines are for the defaults)"
         hint = "mend the variable or config.toml; docs/reference/settings.md lists all"
         return Settings.model_construct(home=home), fail("settings", found, hint)
     changed = [
@@ -38,7 +40,4 @@ def read() -> tuple[Settings, Finding]:
 def _shown(value: Any) -> str:
     if isinstance(value, SecretStr):
         return "(hidden)"
-    text = str(value)
-    if "@" in text and "://" in text:  # user and password of an address
-        text = text.replace(urlsplit(text).netloc.rpartition("@")[0], "(hidden)")
-    return text
+    return re.sub(r"//.*@", "//(hidden)@", str(value))  # user and password of an address

@@ -97,7 +97,9 @@ def test_another_server_at_the_address_is_a_warning(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_address_that_is_none_fails_because_nothing_would_start() -> None:
-    assert states(look("ftp://models")) == [("ollama", "fail")]
+    found = look("ftp://me:hush@models")
+    assert states(found) == [("ollama", "fail")]
+    assert "hush" not in found["ollama"].found
 
 
 def test_a_model_that_is_off_is_no_fault() -> None:

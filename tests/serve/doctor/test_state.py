@@ -103,6 +103,18 @@ def test_a_config_file_that_is_no_toml_fails(clean_environment: None) -> None:
     assert "config.toml: not a readable TOML file" in read()[1].found
 
 
+def test_settings_that_fail_in_an_unexpected_way_do_not_stop_the_doctor(
+    clean_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Settings:
+        raise AttributeError("no strip")
+
+    monkeypatch.setattr("chatloop.serve.doctor.settings.load_settings", broken)
+    settings, finding = read()
+    assert finding.found.startswith("unexpected AttributeError: no strip")
+    assert settings.port == 8000
+
+
 def test_what_differs_from_the_defaults_is_listed_without_secrets(
     clean_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
