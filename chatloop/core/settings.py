@@ -23,12 +23,14 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
 
 
-def ollama_root(url: str) -> str:
+def ollama_root(url: object) -> str:
     """Normalise what people paste to the root address of an Ollama server.
 
     Trims, adds `http://` and port 11434 where absent, drops a trailing `/api` or `/v1`, and
     maps the listen-everywhere addresses to loopback.
     """
+    if not isinstance(url, str):
+        raise ValueError("an address is a text such as http://127.0.0.1:11434")  # noqa: TRY004
     url = url.strip().rstrip("/")
     if "://" not in url:
         host, _, path = url.partition("/")

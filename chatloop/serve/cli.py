@@ -1,7 +1,7 @@
-"""`python -m chatloop ...`: serve, feedback, models, promote, rollback.
+"""`python -m chatloop ...`: serve, feedback, models, promote, rollback, doctor.
 
 Each command parses, makes one call and sets the exit code: 0 done, 1 a fault (one line), 2 usage.
-models, promote and rollback work with the server down.
+models, promote, rollback and doctor work with the server down.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from chatloop.core.errors import ChatloopError
 from chatloop.core.feedback import FeedbackType
 from chatloop.core.settings import Settings, load_settings
+from chatloop.serve.doctor import command as doctor
 
 Say = Callable[[str], None]
 ACTOR = "cli"
@@ -21,6 +22,8 @@ ACTOR = "cli"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = build_parser().parse_args(arguments)
+    if given.command == "doctor":  # it judges the settings, so it reads them by itself
+        return doctor.run(given, _say)
     try:
         port, host = getattr(given, "port", None), getattr(given, "host", None)
         settings = load_settings(port=port, host=host)
@@ -51,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     promote.set_defaults(run=_promote)
     back = commands.add_parser("rollback", help="serve the release before the current one again")
     back.set_defaults(run=_rollback)
+    doctor.add_options(commands.add_parser("doctor", help="say what is wrong and what to type"))
     return parser
 
 

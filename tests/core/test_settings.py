@@ -219,3 +219,10 @@ def test_a_near_server_has_less_time_to_connect(url, limit_s):
 
 def test_every_setting_says_what_it_is_for():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_an_address_that_is_no_text_is_named_in_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("ollama_api_url = 5\n")
+    with pytest.raises(SettingsError, match=r"ollama_api_url: .*an address is a text"):
+        load_settings(config=config)

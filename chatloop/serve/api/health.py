@@ -7,12 +7,14 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from chatloop import __version__
 from chatloop.serve.api.docs import errors
 from chatloop.serve.api.state import State, state_of
+from chatloop.serve.doctor.base import Finding
+from chatloop.serve.doctor.head import has_failed, on_wire
 from chatloop.serve.wiring import NO_LLM
 
 router = APIRouter(tags=["health"])
@@ -34,19 +36,22 @@ async def readyz(state: Shared) -> JSONResponse:
 
 
 @router.get("/health", responses=errors(503))
-async def health(state: Shared) -> JSONResponse:
+async def health(state: Shared, request: Request) -> JSONResponse:
     """Say how things are: release, language model, log, and what to do about what is not well."""
-    body = describe(state)
+    findings = await state.checkup.findings(state.settings)
+    body = describe(state, findings, in_full=state.is_trusted(request))
     return JSONResponse(body, 503 if body["status"] == NOT_READY else 200)
 
 
-def describe(state: State) -> dict[str, Any]:
-    """Return the details of /health."""
+def describe(state: State, findings: list[Finding], *, in_full: bool) -> dict[str, Any]:
+    """Return the details of /health; not `in_full`, without what the checks found."""
     writer, turn = state.house.writer, state.live.turn
     llm = _llm(state)
     well = writer.healthy and state.live.problem is None and llm["state"] in {"ready", "off"}
+    well = well and not has_failed(findings)
     return {
         "status": NOT_READY if turn is None else ON if well else DEGRADED,
+        "checks": on_wire(findings, in_full=in_full),
         "version": __version__,
         "model_version": state.live.version,
         "model_problem": state.live.problem,

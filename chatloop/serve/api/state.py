@@ -18,6 +18,7 @@ from chatloop.loop.store import Store
 from chatloop.serve.api.edge import is_local
 from chatloop.serve.api.problems import Problem
 from chatloop.serve.conversation import Conversations
+from chatloop.serve.doctor.head import CheckUp
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.wiring import House
@@ -61,6 +62,7 @@ class State:
     conversations: Conversations
     store_door: Door = field(default_factory=lambda: Door("store"))
     log_door: Door = field(default_factory=lambda: Door("log"))
+    checkup: CheckUp = field(default_factory=CheckUp)
     started: float = field(default_factory=time.time)
     statuses: Counter[int] = field(default_factory=Counter)
     feedback: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,82 @@
+"""The checks `ollama`, `model` and `first_token`: can the language model be asked right now.
+
+Loads nothing: a model that is not loaded is not timed. A loaded one generates one token, because
+a server that hangs still answers its short questions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+from chatloop.core.errors import BackendError, SettingsError
+from chatloop.core.settings import Settings
+from chatloop.serve.doctor.base import Finding, fail, ok, warn
+from chatloop.turn.answer.llm.discover import Choice, choose, parse_models
+from chatloop.turn.answer.llm.ollama_http import OllamaHttp, OllamaLimits
+
+OFF = "none"
+RESTART = "ollama serve (start or restart it), or set OLLAMA_API_URL"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Look at the server, the choice and the first token."""
+    if settings.llm == OFF:
+        yield ok("ollama", "off, CHATLOOP_LLM=none: help pages answer what the bot is not sure of")
+        return
+    yield from asyncio.run(_collect(settings))
+
+
+async def _collect(settings: Settings) -> list[Finding]:
+    limits = OllamaLimits(connect_timeout_s=settings.connect_limit_s)
+    try:
+        http = OllamaHttp(settings.ollama_api_url, limits)
+    except SettingsError:  # its message may hold a password
+        hint = "set OLLAMA_API_URL=http://127.0.0.1:11434"
+        return [fail("ollama", "OLLAMA_API_URL is no address of a server", hint)]
+    try:
+        return [finding async for finding in _look(http, limits, settings)]
+    finally:
+        await http.aclose()
+
+
+async def _look(
+    http: OllamaHttp, limits: OllamaLimits, settings: Settings
+) -> AsyncIterator[Finding]:
+    try:
+        installed = parse_models(await http.get("/api/tags", timeout_s=limits.probe_timeout_s))
+        running = parse_models(await http.get("/api/ps", timeout_s=limits.probe_timeout_s))
+    except BackendError as error:
+        yield warn("ollama", str(error), RESTART)
+        return
+    yield ok("ollama", f"answers at {http.address}")
+    choice = choose(installed, running, wanted=settings.llm, allow_cloud=settings.llm_allow_cloud)
+    yield _chosen(choice)
+    if choice.model is not None and choice.listed:
+        yield await _first_token(http, choice.model.name, settings.first_token_timeout_s)
+
+
+def _chosen(choice: Choice) -> Finding:
+    if choice.model is None:
+        return warn("model", choice.detail, choice.hint)
+    loaded = "loaded" if choice.listed else "not loaded yet: the server loads it when it starts"
+    away = "; it runs on somebody else's machine" if choice.model.is_cloud else ""
+    return ok("model", f"{choice.model.name}, one of {len(choice.installed)}, {loaded}{away}")
+
+
+async def _first_token(http: OllamaHttp, model: str, timeout_s: float) -> Finding:
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": False,
+        "options": {"num_predict": 1},
+    }
+    begun = time.monotonic()
+    try:
+        await http.post("/api/chat", body, timeout_s=timeout_s)
+    except BackendError as error:
+        took_s = time.monotonic() - begun
+        hint = "wait if it still loads; else restart ollama serve, or name a smaller CHATLOOP_LLM"
+        return warn("first_token", f"none after {took_s:.1f} s ({error})", hint)
+    return ok("first_token", f"after {time.monotonic() - begun:.1f} s")
