@@ -150,6 +150,7 @@ MESSAGES = {
     "empty_message": "Please type a question.",
     "approved_degraded_intro": "Our standard answer:",
 }
+HINTS = ("Be concise.", "Be detailed.", "Quote the source.", "Ask back.")
 PROMPT = "You are the support assistant.\n=== help ===\n{passages}\n=== end ===\n"
 
 
@@ -174,6 +175,8 @@ def write_content(home: Path) -> None:
         (data / "knowledge" / f"{name}.md").write_text(page, "utf-8")
     sentences = "".join(f"  {key}: {json.dumps(text)}\n" for key, text in MESSAGES.items())
     (data / "messages.yaml").write_text(f"version: 1\nen:\n{sentences}", "utf-8")
+    rungs = "".join(f"  - {json.dumps(hint)}\n" for hint in HINTS)
+    (data / "hints.yaml").write_text(f"version: 1\nstart: 0\nrungs:\n{rungs}", "utf-8")
     (data / "prompt.txt").write_text(PROMPT, "utf-8")
     golden = "".join(f"{text},{intent}\n" for text, intent in GOLDEN)
     (data / "golden.csv").write_text(f"text,intent\n{golden}", "utf-8")

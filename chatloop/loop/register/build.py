@@ -31,6 +31,7 @@ from chatloop.core.release import (
     write_release,
 )
 from chatloop.core.types import OOS
+from chatloop.loop.data.hints import read_hints
 from chatloop.loop.data.knowledge import (
     ApprovedAnswer,
     read_answers,
@@ -50,6 +51,7 @@ from chatloop.loop.train.export import export_scorer, largest_difference, scorer
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT, Recipe
 from chatloop.turn.answer import content
+from chatloop.turn.answer.hints import HINTS
 from chatloop.turn.classify import TOLERANCE, Scorer
 
 Say = Callable[[str], None]
@@ -178,16 +180,17 @@ def read_texts(data_dir: Path, training: Training) -> dict[str, bytes]:
     answers = {**proposed, **{i: a for i, a in answers.items() if a.answer or i not in proposed}}
     pages = read_pages(data_dir / "knowledge")
     _refuse_dead_links(data_dir, answers, {p.page for p in pages})
-    questions = {s.intent: s.question for s in load_seeds()}
+    shipped = {s.intent: {"question": s.question, "group": s.group} for s in load_seeds()}
     entries = {
         intent: asdict(answers.get(intent, ApprovedAnswer("")))
-        | {"question": questions.get(intent, "")}
+        | shipped.get(intent, {"question": "", "group": ""})
         for intent in sorted(intents)
     }
     return {
         content.ANSWERS: _json(entries),
         content.PASSAGES: _json([asdict(p) for p in pages]),
         content.MESSAGES: _json(read_messages(data_dir / "messages.yaml")),
+        HINTS: _json(asdict(read_hints(data_dir / "hints.yaml"))),
         content.PROMPT: read_prompt(data_dir / "prompt.txt").encode("utf-8"),
     }
 

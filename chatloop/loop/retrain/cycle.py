@@ -138,7 +138,9 @@ def _is_news(settings: Settings, training: Training, current: Release) -> bool:
     if metadata.get("data_fingerprint") != fingerprint(training.rows):
         return True
     texts = read_texts(settings.data_dir, training)
-    return any(current.read(name) != data for name, data in texts.items())
+    return any(
+        name not in current.digests or current.read(name) != data for name, data in texts.items()
+    )
 
 
 def _stepper(report: Report) -> Callable[[str], None]:

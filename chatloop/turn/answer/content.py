@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.release import Release
+from chatloop.turn.answer.hints import HintLadder, load_hints
 
 ANSWERS, PASSAGES, MESSAGES, PROMPT = "answers.json", "passages.json", "messages.json", "prompt.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """The company's words for one intent, its help page, and how to ask "did you mean ...?"."""
+    """The company's words for one intent, its help page, and how to ask "did you mean ...?".
+
+    `group`: kindred intents share one, for choosing a language model; empty = none.
+    """
 
     answer: str
     page: str | None
     question: str
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,16 @@ class Content:
     passages: tuple[HelpPassage, ...]
     messages: Mapping[str, str]
     prompt: str
+    hints: HintLadder = field(default_factory=HintLadder)
 
     def has_answer(self, intent: str | None) -> bool:
         """Whether there are approved words for `intent`."""
         return intent is not None and intent in self.approved and bool(self.approved[intent].answer)
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The group of each intent."""
+        return {intent: entry.group for intent, entry in self.approved.items()}
 
     def question(self, intent: str) -> str:
         """Return the question that offers `intent`; its name in plain words when none is set."""
@@ -66,6 +77,7 @@ def load_content(release: Release) -> Content:
             passages=tuple(HelpPassage(**entry) for entry in passages),
             messages=json.loads(release.read(MESSAGES)),
             prompt=release.read(PROMPT).decode("utf-8"),
+            hints=load_hints(release),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise ReleaseError(

@@ -64,6 +64,10 @@ class Models:
         order = (BackendFault.LOADING, BackendFault.BREAKER_OPEN)
         return next((f for f in order if f in faults), (*faults, BackendFault.NO_MODEL)[0])
 
+    def named(self, name: str) -> LanguageModel | None:
+        """Return the model that people call `name`: `llama3.2` is `llm/llama3.2:latest`."""
+        return next((m for m in self.models if _plain(m.name) == _plain(name)), None)
+
     async def stream(
         self, message: Message, intent: Intent, write: Write, window: Window
     ) -> AsyncGenerator[str | Answer | Failed, None]:
@@ -73,7 +77,7 @@ class Models:
             yield Failed(self.fault() or BackendFault.NO_MODEL)
             return
         choice, hint = self.choose(message, intent, able), self.hint(message)
-        first_fault, remote = None, False
+        first_fault, remote = self._fault_of(message.llm_model), False
         for model in sorted(able, key=lambda m: (m.name != choice.model, -choice.odds[m.name])):
             remote |= model.remote
             async with aclosing(_ask(model, write(model, hint), window())) as pieces:
@@ -86,6 +90,14 @@ class Models:
                     else:
                         yield piece
         yield Failed(first_fault or BackendFault.NO_MODEL, choice, hint.rung, remote)
+
+    def _fault_of(self, name: str | None) -> BackendFault | None:
+        """Why the model that the caller asked for cannot be asked."""
+        return next((model.fault() for model in self.models if model.name == name), None)
+
+
+def _plain(name: str) -> str:
+    return name.casefold().removeprefix("llm/").removesuffix(":latest")
 
 
 def _finished(
