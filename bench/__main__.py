@@ -15,7 +15,7 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from bench import certificates, intents, llm, recipes, serving, speed  # noqa: E402
+from bench import certificates, intents, learning, llm, recipes, serving, speed  # noqa: E402
 from bench.data import load  # noqa: E402
 from chatloop.core.errors import ChatloopError  # noqa: E402
 
@@ -35,6 +35,7 @@ def main() -> int:
     print(f"data: {data.name}: {data.describe()}")
     print(f"{'figure':<52}{'value':>22}")
     parts = [part.rows(data, given.seeds) for part in (intents, recipes, certificates, speed)]
+    parts.append(learning.rows())
     parts += [] if given.quick else [serving.rows(), llm.rows()]
     for name, value in itertools.chain(*parts):
         print(f"{name:<52}{value:>22}", flush=True)

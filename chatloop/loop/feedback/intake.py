@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from chatloop.core.errors import DataError
+from chatloop.core.errors import ChatloopError, DataError
 from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.core.ids import Pseudonyms, TurnIds
 from chatloop.core.telemetry import TurnRecord
@@ -80,7 +80,8 @@ class FeedbackResult:
 class Intake:
     """The only way in for feedback. Blocking (disk and store): call it in a thread.
 
-    `known_labels` are those that the model can answer; `find_record` looks a turn up by id.
+    `known_labels` are those that the model can answer; `find_record` looks a turn up by id;
+    `learn` is told each new rating of a turn that is in the log.
     """
 
     store: Store
@@ -92,6 +93,7 @@ class Intake:
     reports: Reports
     limit_chars: int
     new_intent_examples: int
+    learn: Callable[[Feedback, TurnRecord], None] | None = None
 
     def submit(self, given: FeedbackIn, *, trusted: bool, source: str) -> FeedbackResult:
         """Store feedback and return what became of it; a label counts at once when `trusted`.
@@ -104,7 +106,8 @@ class Intake:
                 Outcome.NOT_FOUND, "turn_id", "no such turn; use the turn_id of a reply"
             )
         is_new = given.label is not None and self._is_new(given.label)
-        feedback = self._feedback(given, trusted=trusted, source=source)
+        record = self.find_record(given.turn_id) if given.turn_id else None
+        feedback = self._feedback(given, record, trusted=trusted, source=source)
         family = near_duplicate_key(feedback.text) if feedback.text else None
         if is_new and trusted and feedback.label:
             proposal = (feedback.label, feedback.answer or "", feedback.created_at, source)
@@ -113,6 +116,7 @@ class Intake:
         kept = replace(feedback, feedback_id=added.feedback_id)
         if added.status is not FeedbackStatus.DUPLICATE:
             self._copy(kept, is_report=given.feedback_type in REPORT_TYPES)
+            self._learn(kept, record)
         return FeedbackResult(added.feedback_id, added.status, self._message(kept, added, is_new))
 
     def _is_new(self, label: str) -> bool:
@@ -124,10 +128,11 @@ class Intake:
             raise FeedbackProblem(Outcome.INVALID, "label", check.message)
         return check.verdict is LabelVerdict.NEW or label not in known
 
-    def _feedback(self, given: FeedbackIn, *, trusted: bool, source: str) -> Feedback:
+    def _feedback(
+        self, given: FeedbackIn, record: TurnRecord | None, *, trusted: bool, source: str
+    ) -> Feedback:
         rating = _rating(given.rating)
         said = self._clean("comment", given.comment or given.description)
-        record = self.find_record(given.turn_id) if given.turn_id else None
         text = self._text(given, record)
         if given.label is None and given.feedback_type is not None:
             said, text = said or text, None  # the words of a report
@@ -180,6 +185,17 @@ class Intake:
                 self.reports.append(feedback)
         except DataError as error:
             _log.warning("feedback %s is stored, its copy is not: %s", feedback.feedback_id, error)
+
+    def _learn(self, feedback: Feedback, record: TurnRecord | None) -> None:
+        """Let a rating teach at once. It is stored already, so a failure here is no refusal."""
+        if self.learn is None or feedback.rating is None or record is None:
+            return
+        try:
+            self.learn(feedback, record)
+        except ChatloopError as error:
+            _log.warning(
+                "feedback %s is stored, nothing was learned: %s", feedback.feedback_id, error
+            )
 
     def _message(self, feedback: Feedback, added: Added, is_new: bool) -> str:
         if added.status is FeedbackStatus.DUPLICATE:

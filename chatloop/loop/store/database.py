@@ -19,6 +19,7 @@ from chatloop.core.errors import StoreError
 from chatloop.core.locks import exclusive
 
 SCHEMA_VERSION = 1
+"""Goes up when a table changes. A new table is none: it is made, and older programs ignore it."""
 _PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "synchronous=FULL")
 _ADVISORY_LOCK = 1667785076  # any fixed number: who makes the schema in PostgreSQL holds it
 
@@ -70,6 +71,15 @@ JOBS = sa.Table(
     sa.Column("pid", sa.Integer),
     _text("actor", nullable=False),
     _text("result"),
+)
+
+LEARNED = sa.Table(
+    "learned_state",
+    METADATA,
+    _text("release", primary_key=True),
+    _text("kind", primary_key=True),
+    _text("payload", nullable=False),
+    sa.Column("changed_at", sa.Double, nullable=False),
 )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from chatloop.core.feedback import Feedback, FeedbackType
-from chatloop.loop.store.database import FEEDBACK, JOBS, PROPOSED, Database, TakenError
+from chatloop.loop.store.database import FEEDBACK, JOBS, LEARNED, PROPOSED, Database, TakenError
 from chatloop.loop.store.values import Added, FeedbackStatus, Job, JobState, ProposedIntent, Ratings
 
 _FEEDBACK_COLUMNS = [FEEDBACK.c[f.name] for f in fields(Feedback)]
@@ -120,6 +121,20 @@ class Store:
         query = sa.select(JOBS).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc())
         return [_job(row) for row in self._rows(query.limit(limit))]
 
+    def learned(self, release: str) -> dict[str, str]:
+        """Return what was learned under `release`: JSON text by kind."""
+        query = sa.select(LEARNED.c.kind, LEARNED.c.payload).where(LEARNED.c.release == release)
+        return {row.kind: row.payload for row in self._rows(query)}
+
+    def change_learned(self, release: str, kind: str, change: Callable[[str | None], str]) -> None:
+        """Replace what was learned by `change` of it, None = nothing yet; nobody comes between."""
+        try:
+            with self._database.transaction() as connection:
+                _change_learned(connection, release, kind, change)
+        except TakenError:  # another process has just made the row
+            with self._database.transaction() as connection:
+                _change_learned(connection, release, kind, change)
+
     def _newest_job(self, condition: sa.ColumnElement[bool]) -> Job | None:
         query = sa.select(JOBS).where(condition).order_by(JOBS.c.created_at.desc()).limit(1)
         rows = self._rows(query)
@@ -165,6 +180,21 @@ def _repeat(connection: sa.Connection, row: dict[str, Any]) -> Added:
     connection.execute(update.values(news | {"created_at": row["created_at"]}))
     status = FeedbackStatus(news.get("status", earlier.status))
     return Added(earlier.feedback_id, status if news else FeedbackStatus.DUPLICATE)
+
+
+def _change_learned(
+    connection: sa.Connection, release: str, kind: str, change: Callable[[str | None], str]
+) -> None:
+    here = (LEARNED.c.release == release) & (LEARNED.c.kind == kind)
+    now = {"changed_at": time.time()}
+    # Writing before reading takes the lock (SQLite: the file, PostgreSQL: the row).
+    known = connection.execute(LEARNED.update().where(here).values(now)).rowcount
+    payload = connection.execute(sa.select(LEARNED.c.payload).where(here)).scalar()
+    news = now | {"payload": change(payload)}
+    if known:
+        connection.execute(LEARNED.update().where(here).values(news))
+    else:
+        connection.execute(LEARNED.insert().values(news | {"release": release, "kind": kind}))
 
 
 def _feedback(row: sa.Row[Any]) -> Feedback:
