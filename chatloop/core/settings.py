@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     llm_allow_cloud: bool = Field(
         False, description="Allow Ollama models that run on somebody else's machine."
     )
+    llm_model_allowed: bool = Field(
+        True, description="Whether a call may name the language model that words its answer."
+    )
     connect_timeout_s: Seconds | None = Field(
         None, description="Limit to connect; default 0.5 on loopback, 2 elsewhere."
     )

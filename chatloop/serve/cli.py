@@ -1,7 +1,7 @@
-"""`python -m chatloop ...`: serve, feedback, models, promote, rollback, doctor.
+"""`python -m chatloop ...`: serve, feedback, models, promote, rollback, learned, doctor.
 
 Each command parses, makes one call and sets the exit code: 0 done, 1 a fault (one line), 2 usage.
-models, promote, rollback and doctor work with the server down.
+All but serve work with the server down.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     back = commands.add_parser("rollback", help="serve the release before the current one again")
     back.set_defaults(run=_rollback)
     doctor.add_options(commands.add_parser("doctor", help="say what is wrong and what to type"))
+    _add_learned(commands.add_parser("learned", help="show what ratings taught, or reset it"))
     return parser
 
 
@@ -64,6 +65,12 @@ def _add_feedback(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--feedback-type", required=True, choices=kinds)
     parser.add_argument("--description", required=True, help="personal data is taken out")
     parser.set_defaults(run=_feedback)
+
+
+def _add_learned(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=["show", "reset"], default="show")
+    parser.add_argument("kind", nargs="?", choices=["hint", "llm"], help="reset only this")
+    parser.set_defaults(run=_learned)
 
 
 def _serve(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
@@ -119,3 +126,13 @@ def _rollback(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
 
     switch = rollback(settings.models_dir, ACTOR)
     say(f"release {switch.version} is current again (before: {switch.previous})")
+
+
+def _learned(settings: Settings, given: argparse.Namespace, say: Say) -> None:
+    from chatloop.loop.feedback.learned import Kind
+    from chatloop.serve.learned_command import reset, show
+
+    if given.what == "reset":
+        reset(settings, (Kind(given.kind),) if given.kind else tuple(Kind), say)
+    else:
+        show(settings, say)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from chatloop.core.errors import ReleaseError
@@ -20,14 +20,18 @@ from chatloop.core.types import OOS
 from chatloop.loop.feedback.copy import FILE as CSV_COPY
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.intake import Intake
+from chatloop.loop.feedback.learned import Learner, content_of
 from chatloop.loop.feedback.reports import FILE as REPORTS
 from chatloop.loop.feedback.reports import Reports
 from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
 from chatloop.loop.store import Store
+from chatloop.serve.learned import LearnedState
 from chatloop.turn.anomaly import AnomalyRules
-from chatloop.turn.answer.content import load_content
+from chatloop.turn.answer.choose import LearnedChooser
+from chatloop.turn.answer.content import Content, load_content
 from chatloop.turn.answer.generate import Models
+from chatloop.turn.answer.hints import LearnedHints
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.llm.ollama import Ollama
 from chatloop.turn.answer.llm.ollama_http import OllamaLimits
@@ -55,6 +59,7 @@ class House:
     writer: JsonlWriter
     metrics: LogMetrics
     model: Ollama | None
+    learned: LearnedState = field(default_factory=LearnedState)
 
 
 def make_house(settings: Settings) -> House:
@@ -122,7 +127,13 @@ def intake_of(
         reports=Reports(settings.data_dir / REPORTS),
         limit_chars=settings.prompt_limit_chars,
         new_intent_examples=settings.new_intent_examples,
+        learn=make_learner(settings, store).learn,
     )
+
+
+def make_learner(settings: Settings, store: Store) -> Learner:
+    """Return what turns ratings into learned state."""
+    return Learner(store, partial(content_of, settings.models_dir))
 
 
 @contextmanager
@@ -145,7 +156,7 @@ def make_turn(release: Release, house: House) -> Turn:
     settings = house.settings
     content = load_content(release)
     threshold, certified, promise = _promise(release)
-    models = Models((house.model,) if house.model else ())
+    models = _models(house, release.version, content)
     turn = Turn(
         version=release.version,
         ids=house.ids,
@@ -166,6 +177,17 @@ def make_turn(release: Release, house: House) -> Turn:
     )
     _try_golden(release, turn)
     return turn
+
+
+def _models(house: House, version: str, content: Content) -> Models:
+    """Bind the language models to what was learned under one release."""
+    return Models(
+        (house.model,) if house.model else (),
+        choose=LearnedChooser(
+            house.settings.experiment, partial(house.learned.votes, version), content.groups
+        ),
+        hint=LearnedHints(content.hints, partial(house.learned.rung, version)),
+    )
 
 
 def _promise(release: Release) -> tuple[float, bool, str]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from chatloop import __version__
 from chatloop.core.settings import Settings
+from chatloop.loop.feedback.learned import read_learned
 from chatloop.loop.store import Store
 from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages, turns
 from chatloop.serve.api.edge import Edge
@@ -84,6 +85,7 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
         await house.model.start()
     await state.live.look()
     tasks = [asyncio.create_task(state.live.follow()), asyncio.create_task(_keep_counting(state))]
+    tasks.append(asyncio.create_task(_follow_learned(state)))
     tasks += [asyncio.create_task(app.state.door.start())] if app.state.door else []
     try:
         yield
@@ -98,6 +100,12 @@ async def _keep_counting(state: State) -> None:
         state.conversations.expire()
         with contextlib.suppress(Problem):
             await state.log_door(state.house.metrics.refresh)
+
+
+async def _follow_learned(state: State) -> None:
+    await state.house.learned.follow(
+        lambda: state.live.version, partial(state.store_door, read_learned, state.store)
+    )
 
 
 async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) -> None:

@@ -90,7 +90,7 @@ def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
         prompt=body.prompt,
         mode=body.mode,
         ab_prob=body.ab_prob,
-        llm_model=body.llm_model,
+        llm_model=_llm_model(body.llm_model, state) if body.llm_model else None,
         user_id=body.user_id,
         session_id=body.session_id,
         history=tuple(Exchange(line.role, line.content) for line in body.history),
@@ -98,6 +98,23 @@ def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
         suggested_intent=body.suggested_intent,
         hint_rung=body.hint_rung,
     )
+
+
+def _llm_model(wanted: str, state: State) -> str:
+    """Return the model of that name as it calls itself; raises Problem with those that may be."""
+    if not state.settings.llm_model_allowed:
+        raise _refused("the choice is switched off here (llm_model_allowed); leave it out")
+    models = state.turn().ladder.models
+    found = models.named(wanted)
+    if found is None:
+        names = ", ".join(model.name for model in models.models) or "there is none"
+        raise _refused(f"no such language model; choose from: {names}")
+    return found.name
+
+
+def _refused(message: str) -> Problem:
+    error = {"field": "llm_model", "message": message}
+    return Problem("invalid", f"llm_model: {message}", errors=[error])
 
 
 def reply_of(outcome: Outcome) -> dict[str, Any]:

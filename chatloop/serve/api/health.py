@@ -15,7 +15,9 @@ from chatloop.serve.api.docs import errors
 from chatloop.serve.api.state import State, state_of
 from chatloop.serve.doctor.base import Finding
 from chatloop.serve.doctor.head import has_failed, on_wire
+from chatloop.serve.learned import describe as describe_learned
 from chatloop.serve.wiring import NO_LLM
+from chatloop.turn.turn import Turn
 
 router = APIRouter(tags=["health"])
 Shared = Annotated[State, Depends(state_of)]
@@ -60,6 +62,7 @@ def describe(state: State, findings: list[Finding], *, in_full: bool) -> dict[st
         "promise": turn.promise if turn else None,
         "ab_prob": state.settings.ab_prob,
         "llm": llm,
+        "learned": _learned(state, turn) if turn else None,
         "log": {
             "healthy": writer.healthy,
             "written": writer.written,
@@ -70,6 +73,13 @@ def describe(state: State, findings: list[Finding], *, in_full: bool) -> dict[st
         "uptime_s": round(time.time() - state.started, 1),
         "pid": os.getpid(),
     }
+
+
+def _learned(state: State, turn: Turn) -> dict[str, Any]:
+    """What ratings moved: the hint, and the votes on each language model."""
+    learned = state.house.learned
+    described = describe_learned(learned.known(turn.version), turn.ladder.content.hints)
+    return described | {"problem": learned.problem}
 
 
 def _llm(state: State) -> dict[str, Any]:

@@ -50,7 +50,9 @@ class ChatIn(_In):
     ab_prob: float | None = Field(
         None, ge=0, le=1, allow_inf_nan=False, description="Share of units that go to the LLM."
     )
-    llm_model: str | None = Field(None, max_length=200, description="Reserved for one LLM by name.")
+    llm_model: str | None = Field(
+        None, max_length=200, description="One LLM by name, if one is asked."
+    )
     user_id: Identity | None = Field(None, description="Kept only as a keyed hash.")
     session_id: Identity | None = Field(None, description="Kept only as a keyed hash.")
     history: list[Line] = Field(default_factory=list, max_length=20, description="Newest last.")
