@@ -149,6 +149,7 @@ BROKEN = {
     "answers.yaml": ("answers: [", "not valid YAML"),
     "golden.csv": ("text,intent\nx\n", "row 2"),
     "messages.yaml": ("en: {}", "is missing"),
+    "hints.yaml": ("rungs:\n  - 5\n", "line 2"),
     "knowledge/billing.md": ("no front matter", "line 1"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from chatloop.core.errors import ReleaseError
 from chatloop.core.release import Release, new_version, write_release
 from chatloop.turn.answer.content import ANSWERS, MESSAGES, PASSAGES, PROMPT, Content, load_content
+from tests.fakes import HINTS
 from tests.fakes import MESSAGES as SENTENCES
 
 PARTS = {
@@ -64,3 +65,14 @@ def test_malformed_texts_are_refused(tmp_path, part, raw, request):
 def test_unreadable_sentences_or_prompt_are_refused(tmp_path, part, raw):
     with pytest.raises(ReleaseError, match="its texts cannot be read"):
         load(tmp_path, **{part: raw})
+
+
+def test_groups_and_hints_come_with_the_texts(release: Release):
+    content = load_content(release)
+    assert (content.groups["get_invoice"], content.groups["water_plants"]) == ("billing", "")
+    assert (content.hints.rungs, content.hints.start) == (HINTS, 0)
+
+
+def test_an_earlier_release_has_neither(tmp_path):
+    content = load(tmp_path)
+    assert (content.groups, content.hints.rungs) == ({"a": ""}, ())
