@@ -25,9 +25,16 @@ def test_each_release_and_kind_has_a_row_of_its_own(tmp_path):
     store.close()
 
 
+def test_looking_makes_no_file(tmp_path):
+    store = open_store(tmp_path)
+    assert store.learned("v1") == {}
+    assert list(tmp_path.iterdir()) == []
+    store.close()
+
+
 def test_a_file_of_an_earlier_version_gets_the_table_and_keeps_its_rows(tmp_path):
     older = open_store(tmp_path)
-    assert older.learned("v1") == {}
+    assert older.counts() == {}
     older.close()
     with sqlite3.connect(tmp_path / "chatloop.db") as connection:
         connection.execute("DROP TABLE learned_state")

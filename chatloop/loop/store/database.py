@@ -101,6 +101,12 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    def exists(self) -> bool:
+        """Whether there is anything to read: on SQLite, its file. On a server always."""
+        if self._engine.dialect.name != "sqlite":
+            return True
+        return Path(self._engine.url.database or "").exists()
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Commit at the end of the block, or undo all of it and raise a StoreError."""

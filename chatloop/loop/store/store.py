@@ -122,7 +122,9 @@ class Store:
         return [_job(row) for row in self._rows(query.limit(limit))]
 
     def learned(self, release: str) -> dict[str, str]:
-        """Return what was learned under `release`: JSON text by kind."""
+        """Return what was learned under `release`: JSON text by kind. Makes no file to look."""
+        if not self._database.exists():
+            return {}
         query = sa.select(LEARNED.c.kind, LEARNED.c.payload).where(LEARNED.c.release == release)
         return {row.kind: row.payload for row in self._rows(query)}
 

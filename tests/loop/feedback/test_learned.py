@@ -175,7 +175,6 @@ def _rate_many(url: str, name: str) -> None:
 
 def test_two_processes_at_once_lose_no_vote(tmp_path, store):
     url = f"sqlite:///{tmp_path / 'chatloop.db'}"
-    store.learned("v1")
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_rate_many, args=(url, name)) for name in "ab"]
     for worker in workers:

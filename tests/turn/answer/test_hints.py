@@ -7,8 +7,11 @@ import pytest
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.release import new_version, write_release
+from chatloop.core.types import Incoming, Mode
 from chatloop.turn.answer.base import Hint
 from chatloop.turn.answer.hints import HINTS, HintLadder, LearnedHints, load_hints
+from tests.fakes import OUTSIDE, tiny_turn
+from tests.scripted import ScriptedModel
 from tests.turn.answer.test_ladder import message
 
 LADDER = HintLadder(("concise", "detailed", "quote", "ask back"), 1)
@@ -53,3 +56,14 @@ def test_the_ladder_comes_from_its_part_of_the_release(tmp_path):
 def test_a_malformed_part_is_refused(tmp_path, part):
     with pytest.raises(ReleaseError, match="hints cannot be read"):
         load_hints(release_with(tmp_path, part))
+
+
+async def test_the_hint_reaches_the_model_and_its_rung_the_record(release):
+    model = ScriptedModel("Indigo.")
+    turn = tiny_turn(release, model=model)
+    hinted = replace(turn.ladder.models, hint=LearnedHints(LADDER, lambda: 2))
+    content = replace(turn.ladder.content, prompt="Rules:\n- {hint}\n\n{passages}\n")
+    turn = replace(turn, ladder=replace(turn.ladder, models=hinted, content=content))
+    outcome = await turn.take(Incoming(prompt=OUTSIDE, mode=Mode.LLM))
+    assert f"- {LADDER.rungs[2]}\n" in model.asked
+    assert outcome.record.hint_rung == 2
