@@ -77,13 +77,14 @@ class LearnedState:
 def describe(learned: Learned, ladder: HintLadder) -> dict[str, Any]:
     """Return for people what is in force, and what moved it."""
     hint = learned.hint or HintState(ladder.start)
+    in_force = ladder.at(hint.rung)
     models = votes_by_model(learned.llm) if learned.llm else {}
     return {
         "hint": {
-            "rung": hint.rung,
+            "rung": in_force.rung,
             "start": ladder.start,
             "top": ladder.top,
-            "text": ladder.at(hint.rung).text,
+            "text": in_force.text,
             "version": hint.version,
             "votes": {"up": hint.up, "down": hint.down},
             "moved_by": asdict(hint.moves[-1]) if hint.moves else None,
