@@ -1,4 +1,6 @@
-"""Gives a message the lines before it, and remembers the turn that came of it.
+"""Takes a turn in its conversation: the lines before it go in, what came of it is remembered.
+
+Every door (/chat, /v1, the terminal) takes its turns here.
 
 What counts as a failure is decided here: a reply in which the bot could offer no more than a
 passage or the way to a person.
@@ -6,12 +8,15 @@ passage or the way to a person.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from chatloop.core.ids import Pseudonyms
 from chatloop.core.telemetry import TurnRecord
 from chatloop.core.types import AnsweredBy, Incoming
 from chatloop.serve.memory import Memory, context_of
+from chatloop.turn.turn import Outcome, Turn
 
 _UNSURE = (AnsweredBy.PASSAGE, AnsweredBy.HAND_OVER)
 
@@ -22,6 +27,22 @@ class Conversations:
     def __init__(self, pseudonyms: Pseudonyms, memory: Memory | None) -> None:
         self._pseudonyms = pseudonyms
         self._memory = memory
+
+    async def take(self, turn: Turn, incoming: Incoming) -> Outcome:
+        """Answer a message whole."""
+        outcome = await turn.take(self.recall(incoming))
+        self.note(outcome.record)
+        return outcome
+
+    async def stream(
+        self, turn: Turn, incoming: Incoming, *, turn_id: str | None = None
+    ) -> AsyncGenerator[str | Outcome, None]:
+        """Yield the pieces of the reply, then the Outcome. `turn_id`: as in `Turn.stream`."""
+        async with aclosing(turn.stream(self.recall(incoming), turn_id=turn_id)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    self.note(piece.record)
+                yield piece
 
     def recall(self, incoming: Incoming) -> Incoming:
         """Return the message with its history, where that came from, and the failures so far."""

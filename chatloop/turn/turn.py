@@ -65,9 +65,14 @@ class Turn:
                     return piece
         raise RuntimeError("a turn ended without an outcome")
 
-    async def stream(self, incoming: Incoming) -> AsyncGenerator[str | Outcome, None]:
-        """Yield the pieces of the reply, then the Outcome, once its line is on file."""
-        draft = _Draft(self.version, self.ids.new())
+    async def stream(
+        self, incoming: Incoming, *, turn_id: str | None = None
+    ) -> AsyncGenerator[str | Outcome, None]:
+        """Yield the pieces of the reply, then the Outcome, once its line is on file.
+
+        `turn_id`: one of `ids`, for a caller that must name the turn before its end.
+        """
+        draft = _Draft(self.version, turn_id or self.ids.new())
         status = "client_left"
         try:
             message = draft.received(self._received(incoming, draft.turn_id))

@@ -18,7 +18,17 @@ from chatloop import __version__
 from chatloop.core.settings import Settings
 from chatloop.loop.feedback.learned import read_learned
 from chatloop.loop.store import Store
-from chatloop.serve.api import chat, feedback, health, intents, metrics, models, pages, turns
+from chatloop.serve.api import (
+    chat,
+    feedback,
+    health,
+    intents,
+    metrics,
+    models,
+    openai,
+    pages,
+    turns,
+)
 from chatloop.serve.api.edge import Edge
 from chatloop.serve.api.problems import Problem, add_problem_handlers
 from chatloop.serve.api.state import State
@@ -33,7 +43,7 @@ from chatloop.serve.workers import number_of_workers
 log = logging.getLogger(__name__)
 SITE = Path("site")
 _COUNT_INTERVAL_S = 5.0
-ROUTERS = (chat, turns, intents, feedback, models, metrics, health, pages)
+ROUTERS = (chat, turns, intents, feedback, models, metrics, health, openai, pages)
 
 
 def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:

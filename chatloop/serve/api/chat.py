@@ -35,12 +35,8 @@ async def chat(request: Request) -> Response:
     pages; a labelled fallback takes over when it is away (`degraded`).
     """
     turn, incoming = await _begin(request)
-    outcome = await turn.take(incoming)
-    app_state(request).conversations.note(outcome.record)
-    headers = {VERSION_HEADER: turn.version}
-    if outcome.record.degraded:
-        headers[DEGRADED_HEADER] = outcome.record.degraded_reason or "yes"
-    return json_reply(reply_of(outcome), headers)
+    outcome = await app_state(request).conversations.take(turn, incoming)
+    return json_reply(reply_of(outcome), headers_of(outcome))
 
 
 @router.post("/chat/stream", **takes(ChatIn, gives="text/event-stream"))
@@ -51,18 +47,20 @@ async def chat_stream(request: Request) -> StreamingResponse:
     `error` event with a problem. `done.answer` is the truth.
     """
     turn, incoming = await _begin(request)
-    headers = {VERSION_HEADER: turn.version, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _events(app_state(request), turn, incoming), media_type="text/event-stream", headers=headers
-    )
+    return event_stream(_events(app_state(request), turn, incoming), turn.version)
+
+
+def event_stream(events: AsyncGenerator[bytes, None], version: str) -> StreamingResponse:
+    """Return a reply that no proxy may hold back or keep."""
+    headers = {VERSION_HEADER: version, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 async def _events(state: State, turn: Turn, incoming: Incoming) -> AsyncGenerator[bytes, None]:
     try:
-        async with aclosing(turn.stream(incoming)) as pieces:
+        async with aclosing(state.conversations.stream(turn, incoming)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
-                    state.conversations.note(piece.record)
                     yield _event("done", reply_of(piece))
                 else:
                     yield _event("token", {"text": piece})
@@ -79,10 +77,11 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
 async def _begin(request: Request) -> tuple[Turn, Incoming]:
     state = app_state(request)
     body = await read_body(request, ChatIn)
-    return state.turn(), state.conversations.recall(_incoming(request, body, state))
+    return state.turn(), incoming_of(body, state, request.scope["chatloop.request_id"])
 
 
-def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
+def incoming_of(body: ChatIn, state: State, request_id: str) -> Incoming:
+    """Return the message that a body holds; raises Problem when it may not be asked so."""
     limit = state.settings.prompt_limit_chars
     if len(body.prompt) > limit:
         raise Problem("too-large", f"a message may have at most {limit} characters")
@@ -94,7 +93,7 @@ def _incoming(request: Request, body: ChatIn, state: State) -> Incoming:
         user_id=body.user_id,
         session_id=body.session_id,
         history=tuple(Exchange(line.role, line.content) for line in body.history),
-        request_id=request.scope["chatloop.request_id"],
+        request_id=request_id,
         suggested_intent=body.suggested_intent,
         hint_rung=body.hint_rung,
     )
@@ -115,6 +114,13 @@ def _llm_model(wanted: str, state: State) -> str:
 def _refused(message: str) -> Problem:
     error = {"field": "llm_model", "message": message}
     return Problem("invalid", f"llm_model: {message}", errors=[error])
+
+
+def headers_of(outcome: Outcome) -> dict[str, str]:
+    """Return the headers that say which release answered, and what was missing."""
+    record = outcome.record
+    degraded = {DEGRADED_HEADER: record.degraded_reason or "yes"} if record.degraded else {}
+    return {VERSION_HEADER: record.model_version, **degraded}
 
 
 def reply_of(outcome: Outcome) -> dict[str, Any]:

@@ -49,9 +49,7 @@ def takes(
     model: type[BaseModel], *, gives: str | None = None, also: tuple[int, ...] = ()
 ) -> dict[str, Any]:
     """Return the route arguments that document a body of `model`, JSON or form."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
-    inline = _inline(schema, definitions)
+    inline = schema_of(model)
     forms = ("application/json", "application/x-www-form-urlencoded")
     extra: dict[str, Any] = {
         "requestBody": {"required": False, "content": {form: {"schema": inline} for form in forms}}
@@ -60,6 +58,12 @@ def takes(
     if gives:
         responses = {200: {"content": {gives: {}}, "description": "A stream"}, **responses}
     return {"openapi_extra": extra, "responses": responses}
+
+
+def schema_of(model: type[BaseModel]) -> Any:
+    """Return the JSON schema of a body, without references."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return _inline(schema, schema.pop("$defs", {}))
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:

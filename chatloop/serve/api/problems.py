@@ -1,6 +1,7 @@
 """Every error reply has one shape: RFC 9457 problem+json, with a request id, never with input.
 
-The `type` is a path of the manual's error page; a test compares the two lists.
+The `type` is a path of the manual's error page; a test compares the two lists. Below /v1 the same
+errors take OpenAI's shape, because its clients read no other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from chatloop.core.errors import ChatloopError, DataError, ReleaseError, Setting
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+OPENAI_PATH = "/v1/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "bad-request": Kind(400, "The request cannot be read"),
     "forbidden": Kind(403, "This is not allowed from here"),
     "not-found": Kind(404, "There is no such thing"),
+    "model-not-found": Kind(404, "There is no such model"),
     "method-not-allowed": Kind(405, "This address does not take that method"),
     "conflict": Kind(409, "This does not fit the present state"),
     "too-large": Kind(413, "The request is too large"),
@@ -86,6 +89,19 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     return body | ({"errors": problem.errors} if problem.errors else {})
 
 
+def openai_body(problem: Problem) -> dict[str, Any]:
+    """Return the JSON of an error reply as OpenAI's clients know it; its ids use underscores."""
+    server = KINDS[problem.kind].status >= 500
+    return {
+        "error": {
+            "message": problem.detail,
+            "type": "server_error" if server else "invalid_request_error",
+            "param": problem.errors[0]["field"] if problem.errors else None,
+            "code": problem.kind.replace("-", "_"),
+        }
+    }
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Turn every error of the app into one problem reply."""
     app.add_exception_handler(Problem, _on_problem)
@@ -96,9 +112,12 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def reply(request: Request, problem: Problem) -> JSONResponse:
-    """Return the reply to a problem."""
+    """Return the reply to a problem. OpenAI knows no 422: what is not valid is 400 there."""
     request_id = str(request.scope.get("chatloop.request_id", ""))
     status = KINDS[problem.kind].status
+    if request.url.path.startswith(OPENAI_PATH):
+        known = 400 if status == 422 else status
+        return JSONResponse(openai_body(problem), known, headers=problem.headers)
     body = problem_body(problem, request_id)
     return JSONResponse(body, status, headers=problem.headers, media_type=MEDIA_TYPE)
 
