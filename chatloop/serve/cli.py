@@ -1,4 +1,4 @@
-"""`python -m chatloop ...`: serve, feedback, models, promote, rollback, learned, doctor.
+"""`python -m chatloop ...`: serve, chat, feedback, models, promote, rollback, learned, doctor.
 
 Each command parses, makes one call and sets the exit code: 0 done, 1 a fault (one line), 2 usage.
 All but serve work with the server down.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from chatloop.core.errors import ChatloopError
 from chatloop.core.feedback import FeedbackType
 from chatloop.core.settings import Settings, load_settings
+from chatloop.core.types import Mode
 from chatloop.serve.doctor import command as doctor
 
 Say = Callable[[str], None]
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="address to bind to (default: settings)")
     serve.add_argument("--port", type=int, help="port to bind to (default: settings)")
     serve.set_defaults(run=_serve)
+    _add_chat(commands.add_parser("chat", help="chat in this terminal"))
     _add_feedback(commands.add_parser("feedback", help="keep a report by a person"))
     models = commands.add_parser("models", help="list the releases, newest first")
     models.set_defaults(run=_models)
@@ -57,6 +59,14 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_options(commands.add_parser("doctor", help="say what is wrong and what to type"))
     _add_learned(commands.add_parser("learned", help="show what ratings taught, or reset it"))
     return parser
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="address of a running bot (default: one in this process)")
+    modes = [mode.value for mode in Mode]
+    parser.add_argument("--mode", choices=modes, default=Mode.AUTO.value, help="who may answer")
+    parser.add_argument("--user-id", help="kept as a keyed hash only")
+    parser.set_defaults(run=_chat)
 
 
 def _add_feedback(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +87,12 @@ def _serve(settings: Settings, _given: argparse.Namespace, say: Say) -> None:
     from chatloop.serve.server import serve
 
     serve(settings, say)
+
+
+def _chat(settings: Settings, given: argparse.Namespace, _say: Say) -> None:
+    from chatloop.serve.terminal.start import chat
+
+    chat(settings, url=given.url, mode=Mode(given.mode), user_id=given.user_id)
 
 
 def _feedback(settings: Settings, given: argparse.Namespace, say: Say) -> None:

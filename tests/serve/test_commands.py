@@ -15,7 +15,9 @@ from chatloop.core.release import read_pointer
 from tests.serve.running import ROOT, free_port
 
 
-def run(home: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run(
+    home: Path, *command: str, typed: str | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("CHATLOOP_", "OLLAMA_"))}
     return subprocess.run(
         [sys.executable, *command],
@@ -24,6 +26,7 @@ def run(home: Path, *command: str, **env: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         timeout=120,
+        input=typed,
         check=False,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -122,8 +122,11 @@ class Client:
         """State, progress and, at the end, the result of a job."""
         return self._json("GET", f"/retrain/{quote(job_id, safe='')}")
 
-    def chat_stream(self, body: Mapping[str, Any]) -> Iterator[Event]:
-        """Send a message; yields the events as they arrive. An `error` event becomes ApiError."""
+    def chat_stream(self, body: Mapping[str, Any]) -> Generator[Event, None, None]:
+        """Send a message; yields the events as they arrive. An `error` event becomes ApiError.
+
+        Closing it hangs up.
+        """
         answer = self._answer("POST", "/chat/stream", body, stream=True)
         try:
             with answer as response:
