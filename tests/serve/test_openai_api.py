@@ -196,3 +196,13 @@ def test_a_client_that_leaves_a_stream_stops_the_model(trained_home: Any) -> Non
             stream.close()
             wait_for(lambda: standin.generating == 0, "the model to be stopped", limit_s=10)
     assert '"status":"client_left"' in settings.chat_log.read_text()
+
+
+def test_where_no_model_may_be_named_the_bot_picks_it(trained_home: Any) -> None:
+    with in_thread(models=["llama3.2:latest"]) as standin:
+        settings = trained_home.settings(
+            ollama_api_url=standin.address, llm="auto", llm_model_allowed=False
+        )
+        with running(settings) as client, official(client) as bot:
+            made = bot.chat.completions.create(model="llm/llama3.2", messages=ASK_UNSURE)
+    assert made.model == "llm/llama3.2:latest"
