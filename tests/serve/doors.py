@@ -46,4 +46,36 @@ def ask_stream(client: httpx.Client) -> Seen:
     return Seen(response.status_code, said, json.loads(last[1]), time.monotonic() - begun)
 
 
-DOORS: dict[str, Callable[[httpx.Client], Seen]] = {"chat": ask_chat, "stream": ask_stream}
+def ask_openai(client: httpx.Client) -> Seen:
+    """Ask as OpenAI's clients do; the body is our own, from the object `chatloop`."""
+    begun = time.monotonic()
+    response = client.post("/v1/chat/completions", json=_OPENAI)
+    body = response.json()
+    said = body["choices"][0]["message"]["content"]
+    return Seen(response.status_code, said, _ours(said, body), time.monotonic() - begun)
+
+
+def ask_openai_stream(client: httpx.Client) -> Seen:
+    begun = time.monotonic()
+    said, ours, last = "", {}, ""
+    with client.stream("POST", "/v1/chat/completions", json=_OPENAI | {"stream": True}) as response:
+        for _, last in events(response):
+            chunk = {} if last == "[DONE]" else json.loads(last)
+            for choice in chunk.get("choices", ()):
+                said += choice["delta"].get("content") or ""
+            ours = chunk if "chatloop" in chunk else ours
+    assert last == "[DONE]", f"the stream ended with {last or 'nothing'}"
+    return Seen(response.status_code, said, _ours(said, ours), time.monotonic() - begun)
+
+
+def _ours(said: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"answer": said, "chosen_model": body["model"], **body["chatloop"]}
+
+
+_OPENAI = {"model": "auto", "messages": [{"role": "user", "content": QUESTION}]}
+DOORS: dict[str, Callable[[httpx.Client], Seen]] = {
+    "chat": ask_chat,
+    "stream": ask_stream,
+    "openai": ask_openai,
+    "openai stream": ask_openai_stream,
+}

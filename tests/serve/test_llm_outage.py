@@ -21,6 +21,7 @@ from tests.serve.doors import QUESTION
 from tests.serve.running import running, wait_for
 
 BODY = {"prompt": QUESTION, "mode": "llm"}
+OPENAI_BODY = {"model": "auto", "messages": [{"role": "user", "content": QUESTION}]}
 ROOM = 5.0
 """How much longer than promised a reply may take here, in seconds."""
 Load = Callable[[httpx.AsyncClient], Awaitable[Any]]
@@ -183,3 +184,24 @@ def test_who_leaves_in_mid_stream_stops_the_generation(times, trained_home) -> N
     log = trained_home.settings().chat_log.read_text().splitlines()
     statuses = [json.loads(line)["status"] for line in log]
     assert statuses.count("client_left") >= 0.9 * times
+
+
+def test_who_hangs_up_on_a_plain_call_stops_the_generation(trained_home) -> None:
+    with (
+        in_thread(models=["plain"], delay_s=0.1) as standin,
+        serving(trained_home, standin) as client,
+    ):
+
+        async def load(asking: httpx.AsyncClient) -> None:
+            for path, body in (("/chat", BODY), ("/v1/chat/completions", OPENAI_BODY)):
+                with pytest.raises(httpx.ReadTimeout):
+                    await asking.post(path, json=body, timeout=0.4)
+                await asyncio.to_thread(
+                    wait_for, lambda: standin.generating == 0, "the generation to stop", ROOM
+                )
+
+        under(client, load)
+        assert standin.cancelled >= 2
+        wait_for(lambda: client.get("/health").json()["llm"]["in_flight"] == 0, "the slot", ROOM)
+    log = trained_home.settings().chat_log.read_text().splitlines()
+    assert [json.loads(line)["status"] for line in log] == ["client_left"] * 2

@@ -16,6 +16,7 @@ from fastapi.sse import format_sse_event
 from chatloop.core.types import Exchange, Incoming, Source
 from chatloop.serve.api.bodies import read_body
 from chatloop.serve.api.docs import json_reply, takes
+from chatloop.serve.api.leaving import nobody_there, while_here
 from chatloop.serve.api.problems import Problem, problem_body
 from chatloop.serve.api.schemas import ChatIn, ChatOut
 from chatloop.serve.api.state import State, app_state
@@ -35,7 +36,9 @@ async def chat(request: Request) -> Response:
     pages; a labelled fallback takes over when it is away (`degraded`).
     """
     turn, incoming = await _begin(request)
-    outcome = await app_state(request).conversations.take(turn, incoming)
+    outcome = await while_here(request, app_state(request).conversations.take(turn, incoming))
+    if outcome is None:
+        return nobody_there()
     return json_reply(reply_of(outcome), headers_of(outcome))
 
 

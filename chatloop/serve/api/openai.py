@@ -17,6 +17,7 @@ from chatloop.core.types import Incoming, Mode
 from chatloop.serve.api.bodies import check, read_body
 from chatloop.serve.api.chat import event_stream, headers_of, incoming_of
 from chatloop.serve.api.docs import json_reply, schema_of
+from chatloop.serve.api.leaving import nobody_there, while_here
 from chatloop.serve.api.openai_schemas import Chunks, CompletionIn, completion
 from chatloop.serve.api.problems import OPENAI_PATH, Problem, openai_body
 from chatloop.serve.api.schemas import ChatIn
@@ -55,7 +56,9 @@ async def chat_completions(request: Request) -> Response:
     incoming = _incoming(body, turn, state, request.scope["chatloop.request_id"])
     if body.stream:
         return event_stream(_events(state, turn, incoming, body), turn.version)
-    outcome = await state.conversations.take(turn, incoming)
+    outcome = await while_here(request, state.conversations.take(turn, incoming))
+    if outcome is None:
+        return nobody_there()
     return json_reply(completion(outcome), headers_of(outcome))
 
 
