@@ -18,9 +18,10 @@ import yaml
 
 from chatloop.core.errors import DataError
 from chatloop.core.types import OOS
+from chatloop.loop.data.passages import sections
 from chatloop.loop.data.rows import LABEL_FORM
+from chatloop.turn.answer.content import HelpPassage
 
-_HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 _SENTENCES = (
     "approved_degraded_intro",
     "empty_message",
@@ -33,18 +34,6 @@ _SENTENCES = (
     "talk_to_person_question",
 )
 """What the bot must be able to say in every release."""
-_HIDDEN = re.compile(r"<!--.*?-->|[\u200b-\u200f\u2060\ufeff]", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One section of a help page, understandable when quoted alone."""
-
-    page: str
-    title: str
-    heading: str
-    anchor: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +44,31 @@ class ApprovedAnswer:
     page: str | None = None
 
 
-def read_pages(folder: Path) -> list[Passage]:
+def read_pages(folder: Path) -> list[HelpPassage]:
     """Return the passages of all help pages in `folder`, in file and page order."""
     files = sorted(folder.glob("*.md")) if folder.is_dir() else []
     return [passage for file in files for passage in passages_of(file, _read(file))]
 
 
-def passages_of(file: Path, text: str) -> list[Passage]:
-    """Return the passages of one page; `file` gives its name, and where a fault is."""
+def passages_of(file: Path, text: str) -> list[HelpPassage]:
+    """Return the passages of one page; `file` gives its name, and where a fault is.
+
+    Their offsets count the characters of `text`, front matter included.
+    """
     head, body = front_matter(file, text)
     if not head.get("title"):
         raise DataError(f"{file}, line 1: a help page starts with `---`, `title: ...`, `---`")
-    pieces = _HEADING.split(_HIDDEN.sub("", body))
-    passages = []
-    for heading, section in zip(pieces[1::2], pieces[2::2], strict=True):
-        if section.strip():
-            anchor = re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
-            passages.append(Passage(file.stem, head["title"], heading, anchor, section.strip()))
+    passages = [
+        HelpPassage(file.stem, head["title"], heading, _anchor(heading), words, start, end)
+        for heading, start, end, words in sections(text, len(text) - len(body))
+    ]
     if not passages:
         raise DataError(f"{file}: a help page needs at least one `## Heading` with text below")
     return passages
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
 
 
 def front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -67,13 +69,17 @@ async def help_page(page: str, state: Shared) -> HTMLResponse:
     passages = [p for p in state.turn().ladder.content.passages if p.page == page]
     if not passages:
         raise Problem("not-found", "there is no such help page in the current release")
-    return HTMLResponse(_page(passages[0].title, "".join(_section(p) for p in passages)))
+    sections = groupby(passages, key=lambda p: (p.heading, p.anchor))
+    body = "".join(_section(*names, parts) for names, parts in sections)
+    return HTMLResponse(_page(passages[0].title, body))
 
 
-def _section(passage: HelpPassage) -> str:
+def _section(heading: str, anchor: str, parts: Iterable[HelpPassage]) -> str:
+    """Show a section whole, however many passages it was cut into."""
+    text = "\n\n".join(part.text for part in parts)
     # Raw HTML in a page is shown as text, and odd link schemes are dropped: pages are data.
-    body = _LINK.sub("", markdown.markdown(html.escape(passage.text, quote=False)))
-    heading, anchor = html.escape(passage.heading), html.escape(passage.anchor)
+    body = _LINK.sub("", markdown.markdown(html.escape(text, quote=False)))
+    heading, anchor = html.escape(heading), html.escape(anchor)
     return f'<section id="{anchor}"><h2>{heading}</h2>{body}</section>'
 
 

@@ -32,13 +32,18 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class HelpPassage:
-    """One section of a help page."""
+    """A section of a help page, or a part of a long one, understandable when quoted alone.
+
+    `start` and `end` are character offsets in the page's Markdown text.
+    """
 
     page: str
     title: str
     heading: str
     anchor: str
     text: str
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
