@@ -47,7 +47,7 @@ class ApprovedAnswer:
 def read_pages(folder: Path) -> list[HelpPassage]:
     """Return the passages of all help pages in `folder`, in file and page order."""
     files = sorted(folder.glob("*.md")) if folder.is_dir() else []
-    return [passage for file in files for passage in passages_of(file, _read(file))]
+    return [passage for file in files for passage in passages_of(file, read_text(file))]
 
 
 def passages_of(file: Path, text: str) -> list[HelpPassage]:
@@ -71,18 +71,21 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
 
 
-def front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
-    """Return what stands between the first two `---` lines, empty without them, and the rest."""
+def front_matter(file: Path, text: str) -> tuple[dict[str, Any], str]:
+    """Return what stands between the first two `---` lines, empty without them, and the rest.
+
+    All values are texts but `asked`, which stays as it is.
+    """
     parts = re.split(r"^---\s*$", text, maxsplit=2, flags=re.MULTILINE)
     head = parse_yaml(file, parts[1]) if len(parts) == 3 and not parts[0].strip() else None
     if not isinstance(head, dict):
         return {}, text
-    return {str(k): str(v) for k, v in head.items()}, parts[2]
+    return {str(k): v if k == "asked" else str(v) for k, v in head.items()}, parts[2]
 
 
 def read_answers(file: Path) -> dict[str, ApprovedAnswer]:
     """Return the approved answers by intent."""
-    raw = parse_yaml(file, _read(file))
+    raw = parse_yaml(file, read_text(file))
     entries = raw.get("answers") if isinstance(raw, dict) else None
     if not isinstance(entries, dict):
         raise DataError(f"{file}: expected `answers:` with one entry an intent")
@@ -105,7 +108,9 @@ def read_golden(file: Path) -> list[tuple[str, str]]:
     if not file.exists():
         return []
     pairs = []
-    for number, cells in enumerate(csv.DictReader(io.StringIO(_read(file), newline="")), start=2):
+    for number, cells in enumerate(
+        csv.DictReader(io.StringIO(read_text(file), newline="")), start=2
+    ):
         text, intent = cells.get("text"), cells.get("intent")
         if not text or not intent:
             raise DataError(f"{file}, row {number}: expected the columns text,intent")
@@ -115,7 +120,7 @@ def read_golden(file: Path) -> list[tuple[str, str]]:
 
 def read_messages(file: Path, language: str = "en") -> dict[str, str]:
     """Return the sentences that the bot says by itself, by key."""
-    raw = parse_yaml(file, _read(file))
+    raw = parse_yaml(file, read_text(file))
     block = raw.get(language) if isinstance(raw, dict) else None
     if not isinstance(block, dict):
         raise DataError(f"{file}: expected a block `{language}:` of sentences")
@@ -128,7 +133,7 @@ def read_messages(file: Path, language: str = "en") -> dict[str, str]:
 
 def read_prompt(file: Path) -> str:
     """Return the instructions for a language model; they say where the help texts go."""
-    text = _read(file)
+    text = read_text(file)
     if "{passages}" not in text:
         raise DataError(f"{file}: `{{passages}}` is missing: it says where the help texts go")
     return text
@@ -139,7 +144,8 @@ def unknown_labels(labels: Mapping[str, Any], known: set[str]) -> list[str]:
     return [label for label in labels if label not in known and label != OOS]
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return a UTF-8 text; raises DataError that says why it cannot be read."""
     try:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
