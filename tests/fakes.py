@@ -25,7 +25,7 @@ from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.content import load_content
 from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
-from chatloop.turn.answer.retrieve import Retriever
+from chatloop.turn.answer.retrieve import load_retriever
 from chatloop.turn.classify import load as load_scorer
 from chatloop.turn.guard.pii import redact
 from chatloop.turn.receive import Receive
@@ -143,6 +143,7 @@ MESSAGES = {
     "passage_intro_llm_failed": "The model failed:",
     "passage_intro_local": "From our help pages:",
     "hand_over": "Please write to our team.",
+    "not_covered": "No help page says that.",
     "suggestions_intro": "Did you mean one of these?",
     "talk_to_person_question": "Talk to a person?",
     "refusal": "I cannot help with that.",
@@ -231,7 +232,7 @@ def tiny_turn(
         guard=guard,
         classify=load_scorer(release),
         policy=replace(policy, **changes),
-        ladder=Ladder(content, Retriever(content.passages), Models((model,) if model else ())),
+        ladder=Ladder(content, load_retriever(release, content), Models((model,) if model else ())),
         anomalies=AnomalyRules(long_prompt_chars=800, low_confidence=0.35),
         recorder=Recorder(sink or ListSink()),
     )

@@ -35,7 +35,7 @@ from chatloop.turn.answer.hints import LearnedHints
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.answer.llm.ollama import Ollama
 from chatloop.turn.answer.llm.ollama_http import OllamaLimits
-from chatloop.turn.answer.retrieve import Retriever
+from chatloop.turn.answer.retrieve import load_retriever
 from chatloop.turn.classify import SPEC
 from chatloop.turn.classify import load as load_scorer
 from chatloop.turn.guard.chain import Chain
@@ -170,7 +170,9 @@ def make_turn(release: Release, house: House) -> Turn:
             explore=settings.explore,
             llm_on=settings.llm != NO_LLM,
         ),
-        ladder=Ladder(content, Retriever(content.passages), models, settings.answer_max_tokens),
+        ladder=Ladder(
+            content, load_retriever(release, content), models, settings.answer_max_tokens
+        ),
         anomalies=AnomalyRules(settings.long_prompt_chars, settings.low_confidence),
         recorder=Recorder(house.writer),
         promise=promise,

@@ -84,7 +84,8 @@ def _page_texts(
     for passage, words in zip(knowledge.passages, texts, strict=True):
         found[passage.page] += words
     for (_, page), words in zip(knowledge.phrasings, phrasings, strict=True):
-        found[page] += words
+        if page in found:
+            found[page] += words
     return list(found.values())
 
 
@@ -118,7 +119,8 @@ def _meaning(
         return np.zeros((len(words), 1), np.float32), np.zeros((len(texts), 1), np.float32)
     tfidf = TfidfVectorizer(analyzer=_as_it_is, sublinear_tf=True, vocabulary=words)
     features = tfidf.fit_transform([*texts, *more])
-    svd = TruncatedSVD(n_dimensions, random_state=seed).fit(features)
+    with np.errstate(invalid="ignore"):  # equal texts have no variance to explain
+        svd = TruncatedSVD(n_dimensions, random_state=seed).fit(features)
     vectors = svd.transform(features[: len(texts)])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)

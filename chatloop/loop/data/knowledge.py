@@ -26,6 +26,7 @@ _SENTENCES = (
     "approved_degraded_intro",
     "empty_message",
     "hand_over",
+    "not_covered",
     "passage_intro_llm_away",
     "passage_intro_llm_failed",
     "passage_intro_llm_loading",

@@ -47,6 +47,7 @@ from chatloop.loop.evaluate.html_report import Measured, html_report
 from chatloop.loop.evaluate.metrics import Evaluation, evaluate, predicted_label
 from chatloop.loop.evaluate.mistakes import Previous, changes
 from chatloop.loop.evaluate.slices import measure_slices
+from chatloop.loop.register.search_parts import QUESTIONS, questions_part, search_parts
 from chatloop.loop.train.export import export_scorer, largest_difference, scorer_of
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT, Recipe
@@ -128,7 +129,9 @@ def build_release(
     metadata = _metadata(training, parts, model, evaluation, certificate)
     measured = _measured(scorer, parts[Part.TEST], evaluation, certificate, previous)
     metadata["slices"] = asdict(measured.slices)
-    files = {**texts, **_model_parts(model, parts[Part.TEST] or parts[Part.FIT])}
+    say("indexing the help pages ...")
+    search = search_parts(texts, training.rows, training.seed)
+    files = {**texts, **search, **_model_parts(model, parts[Part.TEST] or parts[Part.FIT])}
     files[GOLDEN] = _json([asdict(phrase) for phrase in golden])
     files[CERTIFICATE] = _json(certificate)
     name = new_version({**files, METADATA: _json(metadata)})
@@ -189,6 +192,7 @@ def read_texts(data_dir: Path, training: Training) -> dict[str, bytes]:
     return {
         content.ANSWERS: _json(entries),
         content.PASSAGES: _json([asdict(p) for p in pages]),
+        QUESTIONS: questions_part(data_dir / "knowledge"),
         content.MESSAGES: _json(read_messages(data_dir / "messages.yaml")),
         HINTS: _json(asdict(read_hints(data_dir / "hints.yaml"))),
         content.PROMPT: read_prompt(data_dir / "prompt.txt").encode("utf-8"),

@@ -11,16 +11,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from chatloop.core.types import Answer, Intent, Message, Plan, Reason, Source, Step
+from chatloop.core.types import Answer, Intent, Message, Plan, Reason, Step
 from chatloop.turn.answer import local
 from chatloop.turn.answer.base import Hint, LanguageModel, Prompt
 from chatloop.turn.answer.budget import ContextWindow
-from chatloop.turn.answer.content import Content, HelpPassage
+from chatloop.turn.answer.content import Content
 from chatloop.turn.answer.generate import Failed, Models, Window
 from chatloop.turn.answer.prompt import build_prompt
-from chatloop.turn.answer.retrieve import Retriever
-
-Found = list[tuple[HelpPassage, Source]]
+from chatloop.turn.answer.retrieve import Found, Retriever
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,14 @@ class Ladder:
             return local.approved(self.content, _tapped(message, intent))
         if plan.step is Step.HAND_OVER:
             return local.hand_over(self.content, intent, plan.reason)
-        found = self.retriever.search(message.text)
+        found = self._search(plan, message, intent)
         return local.passage_or_hand_over(self.content, found, intent)
 
     async def _generate(
         self, plan: Plan, message: Message, intent: Intent, window: Window
     ) -> AsyncGenerator[str | Answer, None]:
-        found = self.retriever.search(message.text)
+        found = self._search(plan, message, intent)
+        ways_out = () if found.supported else local.to_a_person(self.content)
 
         def write(model: LanguageModel, hint: Hint) -> Prompt:
             return self._prompt(message, found, model, hint)
@@ -66,7 +65,7 @@ class Ladder:
         async with aclosing(self.models.stream(message, intent, write, window)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
-                    yield replace(piece, sources=tuple(source for _, source in found))
+                    yield replace(piece, sources=found.sources, suggestions=ways_out)
                 elif isinstance(piece, Failed):
                     fallen = self._stand_in(plan, intent, found, piece)
                     yield fallen.text
@@ -74,11 +73,18 @@ class Ladder:
                 else:
                     yield piece
 
+    def _search(self, plan: Plan, message: Message, intent: Intent) -> Found:
+        """Search for the message; a follow-up is searched together with what it follows."""
+        asked = [e.content for e in message.history if e.role == "user"][-1:]
+        if plan.reason is Reason.FOLLOW_UP and asked:
+            return self.retriever.search(f"{asked[0]} {message.text}")
+        return self.retriever.search(message.text, intent)
+
     def _prompt(self, message: Message, found: Found, model: LanguageModel, hint: Hint) -> Prompt:
         return build_prompt(
             self.content.prompt,
             hint=hint.text,
-            passages=[p for p, _ in found],
+            passages=found.passages,
             history=message.history,
             question=message.text,
             window=ContextWindow(model.context_tokens, self.max_tokens),

@@ -5,15 +5,12 @@ None of them can fail: they only put together texts that the release brought alo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from chatloop.core.errors import BackendFault
 from chatloop.core.types import Answer, AnsweredBy, Intent, Reason, Source, Suggestion
 from chatloop.turn.answer.content import Content, HelpPassage
+from chatloop.turn.answer.retrieve import Found
 
 LOCAL, FALLBACK = "local", "fallback"
-MIN_PASSAGE_SCORE = 2.0
-"""BM25 below which a passage is not quoted: it would share a word by chance, not the subject."""
 
 _MAX_SUGGESTIONS = 3
 _MIN_SUGGESTED = 0.02
@@ -59,24 +56,19 @@ def hand_over(content: Content, intent: Intent, reason: Reason) -> Answer:
 
 def passage_or_hand_over(
     content: Content,
-    found: Sequence[tuple[HelpPassage, Source]],
+    found: Found,
     intent: Intent,
     fault: BackendFault | None = None,
 ) -> Answer:
-    """Quote the best passage under one plain sentence, or say how to reach a person.
-
-    An out-of-scope message gets no passage: a shared word is no help.
-    """
-    outside = intent.label is not None and not intent.in_scope
-    fits = bool(found) and not outside and found[0][1].score >= MIN_PASSAGE_SCORE
-    text = _quote(content, found[0][0], fault) if fits else content.messages["hand_over"]
+    """Quote the best passage under one plain sentence; say so when none supports an answer."""
+    quoted = _quote(content, found.passages[0], fault) if found.supported else None
     return Answer(
-        text=text,
-        answered_by=AnsweredBy.PASSAGE if fits else AnsweredBy.HAND_OVER,
+        text=quoted or content.messages["not_covered"],
+        answered_by=AnsweredBy.PASSAGE if quoted else AnsweredBy.HAND_OVER,
         chosen_model=FALLBACK if fault else LOCAL,
         degraded=fault is not None,
         degraded_reason=fault.value if fault else None,
-        sources=(found[0][1],) if fits else (),
+        sources=found.sources[:1],
         suggestions=_suggestions(content, intent),
     )
 
@@ -90,7 +82,12 @@ def _suggestions(content: Content, intent: Intent) -> tuple[Suggestion, ...]:
     """Up to three likely intents as questions, and always a person."""
     likely = [s for s in intent.top[:_MAX_SUGGESTIONS] if s.confidence >= _MIN_SUGGESTED]
     asked = [Suggestion(content.question(s.intent), s.intent) for s in likely]
-    return (*asked, Suggestion(content.messages["talk_to_person_question"], None))
+    return (*asked, *to_a_person(content))
+
+
+def to_a_person(content: Content) -> tuple[Suggestion, ...]:
+    """Return the way out that is always there."""
+    return (Suggestion(content.messages["talk_to_person_question"], None),)
 
 
 def refusal(content: Content, *, empty: bool) -> Answer:

@@ -13,14 +13,16 @@ from chatloop.core.types import OOS
 from chatloop.loop.data.rows import Part, fingerprint
 from chatloop.loop.register import build
 from chatloop.loop.register.build import METADATA, PIPELINE, build_release, read_texts
+from chatloop.loop.register.search_parts import QUESTIONS
 from chatloop.turn.answer.content import ANSWERS, MESSAGES, PASSAGES, PROMPT, load_content
 from chatloop.turn.answer.hints import HINTS
+from chatloop.turn.answer.retrieve import PARTS as SEARCH
 from chatloop.turn.classify import ARRAYS, SPEC, load
 from tests.fakes import GOLDEN as GOLDEN_PHRASES
 from tests.fakes import SURE, tiny_built, tiny_rows, tiny_training
 
 MODEL = {ARRAYS, SPEC, PIPELINE, METADATA, CERTIFICATE, REPORT}
-PARTS = MODEL | {GOLDEN, ANSWERS, PASSAGES, MESSAGES, HINTS, PROMPT}
+PARTS = MODEL | {GOLDEN, ANSWERS, PASSAGES, MESSAGES, HINTS, PROMPT, QUESTIONS} | set(SEARCH)
 
 
 def test_a_release_holds_every_part_and_verifies(release):
@@ -62,7 +64,7 @@ def test_the_golden_phrases_come_with_what_the_model_makes_of_them(release):
 
 def test_the_same_data_and_seed_give_the_same_model_byte_for_byte(home, release):
     built = tiny_built(home)
-    for part in (ARRAYS, SPEC, GOLDEN, ANSWERS, PASSAGES, MESSAGES, HINTS, PROMPT):
+    for part in (ARRAYS, SPEC, GOLDEN, ANSWERS, PASSAGES, MESSAGES, HINTS, PROMPT, QUESTIONS, *SEARCH):
         assert built.release.read(part) == release.read(part), part
     certificates = [json.loads(r.read(CERTIFICATE)) for r in (release, built.release)]
     assert [c.pop("made_at") is not None for c in certificates] == [True, True]

@@ -24,7 +24,7 @@ from chatloop.turn.answer.base import Hint, Piece
 from chatloop.turn.answer.content import load_content
 from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
-from chatloop.turn.answer.retrieve import Retriever
+from chatloop.turn.answer.retrieve import load_retriever
 from chatloop.turn.guard.pii import redact
 from chatloop.turn.guard.stream import StreamGuard
 from tests.fakes import MESSAGES
@@ -42,7 +42,7 @@ def ladder(release: Release):
 
     def make(model: ScriptedModel | None) -> Ladder:
         models = Models((model,) if model else ())
-        return Ladder(content, Retriever(content.passages), models, max_tokens=77)
+        return Ladder(content, load_retriever(release, content), models, max_tokens=77)
 
     return make
 
@@ -138,7 +138,8 @@ async def test_a_refusal_tells_the_empty_message_apart(ladder):
 RUNGS = [
     (SURE, "rules for a good password", AnsweredBy.APPROVED),
     (UNSURE, "rules for a good password", AnsweredBy.PASSAGE),
-    (OUTSIDE, "rules for a good password", AnsweredBy.HAND_OVER),
+    (OUTSIDE, "rules for a good password", AnsweredBy.PASSAGE),
+    (OUTSIDE, "zzz", AnsweredBy.HAND_OVER),
     (UNSURE, "zzz", AnsweredBy.HAND_OVER),
     (Intent(None, 0.0, in_scope=False), "rules for a good password", AnsweredBy.PASSAGE),
     (Intent("water_plants", 0.99, in_scope=True), "rules for a good password", AnsweredBy.PASSAGE),

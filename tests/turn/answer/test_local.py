@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chatloop.core.errors import BackendFault
 from chatloop.core.types import AnsweredBy, Intent, IntentScore, Source
 from chatloop.turn.answer import local
 from chatloop.turn.answer.content import Approved, Content, HelpPassage
+from chatloop.turn.answer.retrieve import Found
 from tests.fakes import MESSAGES
 
 PAGE = HelpPassage("billing", "Billing", "Invoices", "invoices", "Every invoice is a PDF.")
@@ -22,8 +25,12 @@ SURE = Intent("get_invoice", 0.9, in_scope=True, top=(IntentScore("get_invoice",
 FAULTS = list(BackendFault)
 
 
-def found(score: float) -> list[tuple[HelpPassage, Source]]:
-    return [(PAGE, Source("billing", "Billing", "Invoices", "invoices", score))]
+FOUND = Found(
+    hits=((PAGE, Source("billing", "Billing", "Invoices", "invoices", 0.8)),),
+    support=0.9,
+    supported=True,
+)
+NOTHING = Found()
 
 
 def test_the_approved_words_are_given_as_they_are():
@@ -46,33 +53,29 @@ def test_approved_words_that_stand_in_say_so_and_keep_the_reason(fault):
 
 
 def test_the_best_passage_is_quoted_under_one_plain_sentence():
-    answer = local.passage_or_hand_over(CONTENT, found(5.0), SURE)
+    answer = local.passage_or_hand_over(CONTENT, FOUND, SURE)
     assert answer.text == "From our help pages:\n\n**Billing: Invoices**\n\nEvery invoice is a PDF."
     assert answer.answered_by is AnsweredBy.PASSAGE
-    assert answer.sources == (found(5.0)[0][1],)
+    assert answer.sources == (FOUND.hits[0][1],)
     assert not answer.degraded
 
 
-def test_the_passage_threshold_acts_at_or_above():
-    at = local.passage_or_hand_over(CONTENT, found(local.MIN_PASSAGE_SCORE), SURE)
-    below = local.passage_or_hand_over(CONTENT, found(local.MIN_PASSAGE_SCORE - 0.001), SURE)
-    assert at.answered_by is AnsweredBy.PASSAGE
-    assert below.answered_by is AnsweredBy.HAND_OVER
-    assert below.text == MESSAGES["hand_over"]
-    assert below.sources == ()
+@pytest.mark.parametrize("found", [replace(FOUND, supported=False), NOTHING])
+def test_what_no_passage_supports_is_said_and_a_person_is_offered(found):
+    answer = local.passage_or_hand_over(CONTENT, found, SURE)
+    assert (answer.text, answer.answered_by) == (MESSAGES["not_covered"], AnsweredBy.HAND_OVER)
+    assert answer.sources == ()
+    assert answer.suggestions[-1].text == MESSAGES["talk_to_person_question"]
 
 
-def test_an_out_of_scope_message_gets_no_passage_but_an_unknown_one_may():
-    outside = Intent("get_invoice", 0.1, in_scope=False)
-    unknown = Intent(None, 0.0, in_scope=False)
-    assert local.passage_or_hand_over(CONTENT, found(9.0), outside).answered_by == "hand_over"
-    assert local.passage_or_hand_over(CONTENT, found(9.0), unknown).answered_by == "passage"
-    assert local.passage_or_hand_over(CONTENT, [], unknown).answered_by == "hand_over"
+def test_support_counts_whatever_the_classifier_thinks():
+    for intent in (Intent("get_invoice", 0.1, in_scope=False), Intent(None, 0.0, in_scope=False)):
+        assert local.passage_or_hand_over(CONTENT, FOUND, intent).answered_by == "passage"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_has_a_sentence_and_keeps_its_reason(fault):
-    answer = local.passage_or_hand_over(CONTENT, found(5.0), SURE, fault)
+    answer = local.passage_or_hand_over(CONTENT, FOUND, SURE, fault)
     assert answer.text.split("\n")[0] in MESSAGES.values()
     assert (answer.degraded_reason, answer.chosen_model) == (fault.value, "fallback")
     loading = answer.text.startswith("The model is loading")
@@ -82,20 +85,20 @@ def test_each_fault_has_a_sentence_and_keeps_its_reason(fault):
 def test_up_to_three_likely_intents_are_offered_and_always_a_person():
     shares = (("get_invoice", 0.4), ("refund_request", 0.3), ("water_plants", 0.02), ("x", 0.01))
     top = tuple(IntentScore(name, share) for name, share in shares)
-    answer = local.passage_or_hand_over(CONTENT, [], Intent("get_invoice", 0.4, True, top))
+    answer = local.passage_or_hand_over(CONTENT, NOTHING, Intent("get_invoice", 0.4, True, top))
     assert [(s.text, s.intent) for s in answer.suggestions] == [
         ("Do you want an invoice?", "get_invoice"),
         ("Is it about: refund request?", "refund_request"),
         ("Is it about: water plants?", "water_plants"),
         ("Talk to a person?", None),
     ]
-    nothing = local.passage_or_hand_over(CONTENT, [], Intent(None, 0.0, in_scope=False))
+    nothing = local.passage_or_hand_over(CONTENT, NOTHING, Intent(None, 0.0, in_scope=False))
     assert [s.text for s in nothing.suggestions] == ["Talk to a person?"]
 
 
 def test_unlikely_intents_are_not_offered():
     top = (IntentScore("get_invoice", 0.9), IntentScore("refund_request", 0.019))
-    answer = local.passage_or_hand_over(CONTENT, [], Intent("get_invoice", 0.9, True, top))
+    answer = local.passage_or_hand_over(CONTENT, NOTHING, Intent("get_invoice", 0.9, True, top))
     assert [s.intent for s in answer.suggestions] == ["get_invoice", None]
 
 
