@@ -37,13 +37,14 @@ Texts = Sequence[Sequence[str]]
 class Knowledge:
     """What an index is made from.
 
-    `phrasings`: (text, page) of training rows whose intent has a page; `outside`: questions that
-    no page answers, which only the judgement of support learns from.
+    `phrasings`: (text, page) of training rows whose intent has a page. What no page answers
+    teaches only the judgement of support: `not_covered` as listed, `outside` from training rows.
     """
 
     passages: Sequence[HelpPassage]
     asked: Asked = field(default_factory=dict)
     phrasings: Sequence[tuple[str, str]] = ()
+    not_covered: Sequence[str] = ()
     outside: Sequence[str] = ()
 
     def questions(self, passage: HelpPassage) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def search_parts(texts: Mapping[str, bytes], rows: Sequence[Row], seed: int) -> 
         passages=[HelpPassage(**entry) for entry in json.loads(texts[PASSAGES])],
         asked={(page, heading): tuple(listed) for page, heading, listed in questions["asked"]},
         phrasings=[(r.text, page) for r in fit if (page := pages.get(r.intent))],
-        outside=[*questions["not_covered"], *(r.text for r in fit if r.intent == OOS)],
+        not_covered=questions["not_covered"],
+        outside=[r.text for r in fit if r.intent == OOS],
     )
     return {**index_parts(knowledge, seed), **support_part(knowledge, seed)}
