@@ -15,9 +15,30 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from bench import certificates, intents, learning, llm, recipes, serving, speed  # noqa: E402
+from bench import (  # noqa: E402
+    certificates,
+    intents,
+    learning,
+    llm,
+    recipes,
+    retrieval,
+    serving,
+    speed,
+)
 from bench.data import load  # noqa: E402
 from chatloop.core.errors import ChatloopError  # noqa: E402
+
+PARTS = {
+    "intents": intents.rows,
+    "recipes": recipes.rows,
+    "certificates": certificates.rows,
+    "speed": speed.rows,
+    "retrieval": retrieval.rows,
+    "learning": lambda _data, _seeds: learning.rows(),
+    "serving": lambda _data, _seeds: serving.rows(),
+    "llm": lambda _data, _seeds: llm.rows(),
+}
+HTTP = ("serving", "llm")
 
 
 def main() -> int:
@@ -26,6 +47,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=None, help="CSV: text,label,split")
     parser.add_argument("--seeds", type=int, default=1, help="seeds to take the median over")
     parser.add_argument("--quick", action="store_true", help="leave the HTTP part out")
+    parser.add_argument("--only", choices=PARTS, default=None, help="one part of the table")
     given = parser.parse_args()
     try:
         data = load(given.data)
@@ -34,10 +56,8 @@ def main() -> int:
         return 1
     print(f"data: {data.name}: {data.describe()}")
     print(f"{'figure':<52}{'value':>22}")
-    parts = [part.rows(data, given.seeds) for part in (intents, recipes, certificates, speed)]
-    parts.append(learning.rows())
-    parts += [] if given.quick else [serving.rows(), llm.rows()]
-    for name, value in itertools.chain(*parts):
+    chosen = [given.only] if given.only else [p for p in PARTS if not (given.quick and p in HTTP)]
+    for name, value in itertools.chain(*(PARTS[part](data, given.seeds) for part in chosen)):
         print(f"{name:<52}{value:>22}", flush=True)
     return 0
 

@@ -111,8 +111,9 @@ def test_a_staff_report_lands_in_store_and_file_redacted(trained_home) -> None:
     assert "staff-7" not in kept
 
 
-def test_a_serving_process_imports_no_scikit_learn(trained_home) -> None:
-    code = "import main, sys; print(sorted({'sklearn', 'joblib', 'gradio'} & set(sys.modules)))"
+def test_importing_the_server_imports_nothing_of_training_or_search(trained_home) -> None:
+    heavy = "{'sklearn', 'joblib', 'gradio', 'bm25s', 'scipy', 'faiss'}"
+    code = f"import main, sys; print(sorted({heavy} & set(sys.modules)))"
     result = run(trained_home.path, "-c", code)
     assert result.stdout.strip() == "[]", result
 

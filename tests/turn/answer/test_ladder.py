@@ -24,6 +24,7 @@ from chatloop.turn.answer.base import Hint, Piece
 from chatloop.turn.answer.content import load_content
 from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.ladder import Ladder
+from chatloop.turn.answer.prompt import NO_PASSAGES
 from chatloop.turn.answer.retrieve import load_retriever
 from chatloop.turn.guard.pii import redact
 from chatloop.turn.guard.stream import StreamGuard
@@ -232,3 +233,23 @@ async def test_the_prompt_has_the_hint_and_fits_the_window_of_the_model_asked(la
         cut.append(answer.prompt_cut)
     assert model.prompts[0].messages[0].content.startswith("Quote the source.\n")
     assert cut == [False, True]
+
+
+async def test_what_no_passage_supports_is_generated_without_sources_and_offers_a_person(ladder):
+    model = ScriptedModel("I could not find that.")
+    _, answer = await climb(ladder(model), msg=message("zzz"))
+    assert NO_PASSAGES in model.prompts[0].messages[0].content
+    assert answer.sources == ()
+    assert [s.text for s in answer.suggestions] == [MESSAGES["talk_to_person_question"]]
+    _, supported = await climb(ladder(ScriptedModel("Twelve characters.")))
+    assert supported.suggestions == ()
+
+
+async def test_a_follow_up_is_searched_with_the_question_before_it(ladder):
+    model = ScriptedModel("Twelve.")
+    asked = (Exchange("user", "rules for a good password"), Exchange("assistant", "Long ones."))
+    follow_up = replace(plan(Step.GENERATE), reason=Reason.FOLLOW_UP)
+    window = partial(StreamGuard, redact)
+    said = message("zzz", history=asked)
+    *_, answer = [p async for p in ladder(model).stream(follow_up, said, UNSURE, window)]
+    assert answer.sources[0].heading == "Rules for a good password"

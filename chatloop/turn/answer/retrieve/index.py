@@ -72,9 +72,8 @@ class Index:
         if not known:
             return None
         passage, page = self._passage.search(known), self._page.search(known)
-        total = _PASSAGE * _scaled(passage) + _MEANING * self._vectors.search(
-            self._projection(known)
-        )
+        meaning = self._vectors.search(self._projection(known))
+        total = _PASSAGE * _scaled(passage) + _MEANING * meaning
         total += (_PAGE * _scaled(page) + _INTENT * self._shares(likely))[self._page_of]
         order = np.argsort(-total, kind="stable")
         best = order[np.sort(np.unique(self._page_of[order], return_index=True)[1])]
@@ -103,9 +102,8 @@ def read_index(parts: Mapping[str, bytes]) -> Index:
 
 
 def _bm25(arrays: Mapping[str, Any], name: str, n_documents: int) -> Bm25:
-    return Bm25(
-        *(arrays[f"{name}_{part}"] for part in ("starts", "documents", "scores")), n_documents
-    )
+    starts, documents, scores = (arrays[f"{name}_{p}"] for p in ("starts", "documents", "scores"))
+    return Bm25(starts, documents, scores, n_documents)
 
 
 def _scaled(scores: Floats) -> Floats:
