@@ -155,12 +155,14 @@ def reply_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _source(source: Source) -> dict[str, str]:
+def _source(source: Source) -> dict[str, str | int]:
     anchor = f"#{source.anchor}" if source.anchor else ""
     return {
         "page": source.page,
         "title": source.title,
         "heading": source.heading,
         "anchor": source.anchor,
+        "start": source.start,
+        "end": source.end,
         "url": f"/help/{source.page}{anchor}",
     }

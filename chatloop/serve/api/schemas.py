@@ -150,6 +150,8 @@ class SourceOut(BaseModel):
     title: str
     heading: str
     anchor: str
+    start: int
+    end: int
     url: str
 
 

@@ -57,7 +57,6 @@ class Ladder:
         self, plan: Plan, message: Message, intent: Intent, window: Window
     ) -> AsyncGenerator[str | Answer, None]:
         found = self._search(plan, message, intent)
-        ways_out = () if found.supported else local.to_a_person(self.content)
 
         def write(model: LanguageModel, hint: Hint) -> Prompt:
             return self._prompt(message, found, model, hint)
@@ -65,7 +64,7 @@ class Ladder:
         async with aclosing(self.models.stream(message, intent, write, window)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
-                    yield replace(piece, sources=found.sources, suggestions=ways_out)
+                    yield self._grounded(piece, found)
                 elif isinstance(piece, Failed):
                     fallen = self._stand_in(plan, intent, found, piece)
                     yield fallen.text
@@ -79,6 +78,13 @@ class Ladder:
         if plan.reason is Reason.FOLLOW_UP and asked:
             return self.retriever.search(f"{asked[0]} {message.text}")
         return self.retriever.search(message.text, intent)
+
+    def _grounded(self, answer: Answer, found: Found) -> Answer:
+        """Return the answer with what it rests on, or with the way to a person."""
+        ways_out = () if found.supported else local.to_a_person(self.content)
+        return replace(
+            answer, sources=found.sources, supported=found.supported, suggestions=ways_out
+        )
 
     def _prompt(self, message: Message, found: Found, model: LanguageModel, hint: Hint) -> Prompt:
         return build_prompt(

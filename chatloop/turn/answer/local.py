@@ -69,6 +69,7 @@ def passage_or_hand_over(
         degraded=fault is not None,
         degraded_reason=fault.value if fault else None,
         sources=found.sources[:1],
+        supported=found.supported,
         suggestions=_suggestions(content, intent),
     )
 
