@@ -64,7 +64,18 @@ def test_the_golden_phrases_come_with_what_the_model_makes_of_them(release):
 
 def test_the_same_data_and_seed_give_the_same_model_byte_for_byte(home, release):
     built = tiny_built(home)
-    for part in (ARRAYS, SPEC, GOLDEN, ANSWERS, PASSAGES, MESSAGES, HINTS, PROMPT, QUESTIONS, *SEARCH):
+    for part in (
+        ARRAYS,
+        SPEC,
+        GOLDEN,
+        ANSWERS,
+        PASSAGES,
+        MESSAGES,
+        HINTS,
+        PROMPT,
+        QUESTIONS,
+        *SEARCH,
+    ):
         assert built.release.read(part) == release.read(part), part
     certificates = [json.loads(r.read(CERTIFICATE)) for r in (release, built.release)]
     assert [c.pop("made_at") is not None for c in certificates] == [True, True]
