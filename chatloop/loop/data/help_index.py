@@ -26,7 +26,7 @@ from chatloop.turn.answer.content import HelpPassage
 from chatloop.turn.answer.retrieve.index import ARRAYS, SPEC, VECTORS
 from chatloop.turn.answer.retrieve.words import tokens
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
 DIMENSIONS = 128
 """Of the dense half; chosen on the dev part of the labelled questions."""
 
