@@ -53,6 +53,8 @@ class BackendFault(StrEnum):
     BREAKER_OPEN = "llm_breaker_open"
     INTERRUPTED = "llm_interrupted"
     REJECTED = "llm_rejected_request"
+    NO_KEY = "llm_no_key"
+    BAD_KEY = "llm_bad_key"
 
 
 class BackendError(ChatloopError):

@@ -9,36 +9,33 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from chatloop.core.errors import SettingsError
+from chatloop.core.llm_settings import (
+    AUTO_LLM,
+    NO_LLM,
+    ModelSettings,
+    Seconds,
+    is_near,
+    ollama_root,
+)
 
 PREFIX = "CHATLOOP_"
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
-
-
-def ollama_root(url: object) -> str:
-    """Normalise what people paste to the root address of an Ollama server.
-
-    Trims, adds `http://` and port 11434 where absent, drops a trailing `/api` or `/v1`, and
-    maps the listen-everywhere addresses to loopback.
-    """
-    if not isinstance(url, str):
-        raise ValueError("an address is a text such as http://127.0.0.1:11434")  # noqa: TRY004
-    url = url.strip().rstrip("/")
-    if "://" not in url:
-        host, _, path = url.partition("/")
-        port = "" if host.rpartition(":")[2].isdigit() else ":11434"
-        url = f"http://{host}{port}" + (f"/{path}" if path else "")
-    for suffix in ("/api", "/v1"):
-        url = url.removesuffix(suffix)
-    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//127.0.0.1").rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -68,6 +65,10 @@ class Settings(BaseSettings):
     )
     llm: str = Field(
         "auto", description="Model name, `auto` (first that can chat) or `none` (never ask one)."
+    )
+    llm_preload: bool = Field(True, description="Have Ollama load the model at the start.")
+    models: tuple[ModelSettings, ...] = Field(
+        (), description="Several models: one `[[models]]` table each; `llm` may name one of them."
     )
     llm_allow_cloud: bool = Field(
         False, description="Allow Ollama models that run on somebody else's machine."
@@ -175,10 +176,26 @@ class Settings(BaseSettings):
     @property
     def connect_limit_s(self) -> float:
         """Seconds allowed to connect to the LLM server."""
-        if self.connect_timeout_s is not None:
-            return self.connect_timeout_s
-        near = any(h in self.ollama_api_url for h in ("//127.", "//localhost", "//[::1]"))
-        return 0.5 if near else 2.0
+        return self.connect_limit_for(self.ollama_api_url)
+
+    def connect_limit_for(self, address: str) -> float:
+        """Seconds allowed to connect to a server at `address`."""
+        return self.connect_timeout_s or (0.5 if is_near(address) else 2.0)
+
+    @property
+    def used_models(self) -> tuple[ModelSettings, ...]:
+        """The `[[models]]` that are asked: all of them, or the one that `llm` names."""
+        return tuple(m for m in self.models if self.llm in (AUTO_LLM, m.name))
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Settings:
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"models: the name `{twice}` is there twice")
+        if names and self.llm not in (AUTO_LLM, NO_LLM, *names):
+            raise ValueError(f"llm: with [[models]] it may be auto, none, {', '.join(names)}")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -209,6 +226,10 @@ def load_settings(*, config: Path | None = None, **arguments: Any) -> Settings:
         return Settings(**{**values, **given})
     except ValidationError as error:
         raise SettingsError(_in_one_line(error)) from error
+    except UnreadableVariable as error:
+        raise SettingsError(
+            'CHATLOOP_MODELS: no JSON; it looks like [{"name": "llama3.2"}, {"name": "qwen3"}]'
+        ) from error
 
 
 def _variables(name: str) -> tuple[str, ...]:
@@ -240,17 +261,27 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"{variable}: unknown setting{_nearest(name)}")
 
 
-def _nearest(name: str) -> str:
+def _nearest(name: str, known: Iterable[str] = ()) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
+    near = difflib.get_close_matches(name, list(known or Settings.model_fields), n=1)
     return f"; did you mean `{near[0]}`?" if near else "; see docs/reference/settings.md"
 
 
 def _in_one_line(error: ValidationError) -> str:
     parts = []
     for problem in error.errors(include_input=False, include_url=False)[:5]:
-        name = str(problem["loc"][0]) if problem["loc"] else "settings"
-        hint = _nearest(name) if problem["type"] == "extra_forbidden" else ""
-        parts.append(f"{name.lower()}: {problem['msg']}{hint}")
+        name, known = _place(problem["loc"])
+        key = str(problem["loc"][-1]) if problem["loc"] else ""
+        hint = _nearest(key, known) if problem["type"] == "extra_forbidden" else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{name}: {message}{hint}" if name else f"{message}{hint}")
     return "wrong setting: " + "; ".join(parts)
+
+
+def _place(path: tuple[int | str, ...]) -> tuple[str, Iterable[str]]:
+    """Return a setting's name, such as `models[0].address`, and the names it may be meant for."""
+    if len(path) > 1 and path[0] == "models":
+        key = f".{path[2]}" if len(path) > 2 else ""
+        return f"models[{path[1]}]{key}", ModelSettings.model_fields
+    return str(path[0]).lower() if path else "", Settings.model_fields

@@ -14,6 +14,7 @@ from functools import partial
 from chatloop.core.errors import ReleaseError
 from chatloop.core.ids import Pseudonyms, TurnIds, load_secret
 from chatloop.core.jsonl import JsonlWriter
+from chatloop.core.llm_settings import NO_LLM
 from chatloop.core.release import CERTIFICATE, GOLDEN, Release, open_release, read_pointer
 from chatloop.core.settings import Settings
 from chatloop.core.types import OOS
@@ -27,14 +28,14 @@ from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
 from chatloop.loop.store import Store
 from chatloop.serve.learned import LearnedState
+from chatloop.serve.llms import make_models
 from chatloop.turn.anomaly import AnomalyRules
+from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.choose import LearnedChooser
 from chatloop.turn.answer.content import Content, load_content
 from chatloop.turn.answer.generate import Models
 from chatloop.turn.answer.hints import LearnedHints
 from chatloop.turn.answer.ladder import Ladder
-from chatloop.turn.answer.llm.ollama import Ollama
-from chatloop.turn.answer.llm.ollama_http import OllamaLimits
 from chatloop.turn.answer.retrieve import load_retriever
 from chatloop.turn.classify import SPEC
 from chatloop.turn.classify import load as load_scorer
@@ -44,8 +45,6 @@ from chatloop.turn.receive import Receive
 from chatloop.turn.record import Recorder
 from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
-
-NO_LLM = "none"
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ class House:
     pseudonyms: Pseudonyms
     writer: JsonlWriter
     metrics: LogMetrics
-    model: Ollama | None
+    models: tuple[LanguageModel, ...]
     learned: LearnedState = field(default_factory=LearnedState)
 
 
 def make_house(settings: Settings) -> House:
-    """Open the log and prepare the language model; starts the log's writer thread."""
+    """Open the log and prepare the language models; starts the log's writer thread."""
     given = settings.secret.get_secret_value() if settings.secret else None
     secret = load_secret(settings.data_dir, given)
     metrics = LogMetrics(settings.chat_log, settings.logs_dir / "metrics_state.json")
@@ -80,27 +79,7 @@ def make_house(settings: Settings) -> House:
         pseudonyms=Pseudonyms(secret),
         writer=writer,
         metrics=metrics,
-        model=make_model(settings),
-    )
-
-
-def make_model(settings: Settings) -> Ollama | None:
-    """Return the language model, not started yet; None when none is to be asked."""
-    if settings.llm == NO_LLM:
-        return None
-    limits = OllamaLimits(
-        connect_timeout_s=settings.connect_limit_s,
-        first_token_timeout_s=settings.first_token_timeout_s,
-        load_timeout_s=settings.load_timeout_s,
-        gap_timeout_s=settings.gap_timeout_s,
-        total_timeout_s=settings.total_timeout_s,
-        probe_interval_s=settings.llm_probe_interval_s,
-        in_flight=settings.llm_in_flight,
-        waiting=settings.llm_waiting,
-        wait_timeout_s=settings.llm_wait_timeout_s,
-    )
-    return Ollama(
-        settings.ollama_api_url, settings.llm, allow_cloud=settings.llm_allow_cloud, limits=limits
+        models=make_models(settings),
     )
 
 
@@ -183,11 +162,12 @@ def make_turn(release: Release, house: House) -> Turn:
 
 def _models(house: House, version: str, content: Content) -> Models:
     """Bind the language models to what was learned under one release."""
+    settings = house.settings
+    votes = partial(house.learned.votes, version)
+    strengths = {model.name: frozenset(model.strengths) for model in settings.used_models}
     return Models(
-        (house.model,) if house.model else (),
-        choose=LearnedChooser(
-            house.settings.experiment, partial(house.learned.votes, version), content.groups
-        ),
+        house.models,
+        choose=LearnedChooser(settings.experiment, votes, content.groups, strengths),
         hint=LearnedHints(content.hints, partial(house.learned.rung, version)),
     )
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from chatloop.core.errors import SettingsError
-from chatloop.core.settings import Settings, load_settings, ollama_root
+from chatloop.core.llm_settings import ollama_root
+from chatloop.core.settings import Settings, load_settings
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 

@@ -34,6 +34,7 @@ from chatloop.serve.api.problems import Problem, add_problem_handlers
 from chatloop.serve.api.state import State
 from chatloop.serve.conversation import Conversations
 from chatloop.serve.live import Live
+from chatloop.serve.llms import close_models, start_models
 from chatloop.serve.memory import Memory
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.ui.door import ELSEWHERE_PAGE, UiDoor
@@ -91,8 +92,7 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     house = make_house(settings)
     state = _make_state(settings, house)
     app.state.chatloop = state
-    if house.model:
-        await house.model.start()
+    await start_models(house.models)
     await state.live.look()
     tasks = [asyncio.create_task(state.live.follow()), asyncio.create_task(_keep_counting(state))]
     tasks.append(asyncio.create_task(_follow_learned(state)))
@@ -126,8 +126,7 @@ async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) ->
     if app.state.door:
         await app.state.door.stop()
     await state.retraining.close()
-    if state.house.model:
-        await state.house.model.aclose()
+    await close_models(state.house.models)
     await asyncio.to_thread(state.house.writer.close)
     await asyncio.to_thread(state.house.metrics.close)
     state.live.forget()

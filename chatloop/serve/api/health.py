@@ -16,7 +16,7 @@ from chatloop.serve.api.state import State, state_of
 from chatloop.serve.doctor.base import Finding
 from chatloop.serve.doctor.head import has_failed, on_wire
 from chatloop.serve.learned import describe as describe_learned
-from chatloop.serve.wiring import NO_LLM
+from chatloop.serve.llms import best_of
 from chatloop.turn.turn import Turn
 
 router = APIRouter(tags=["health"])
@@ -83,8 +83,11 @@ def _learned(state: State, turn: Turn) -> dict[str, Any]:
 
 
 def _llm(state: State) -> dict[str, Any]:
-    if state.settings.llm == NO_LLM or state.house.model is None:
+    """The model that stands for all (the first that can be asked), and each one under `models`."""
+    statuses = [model.status() for model in state.house.models]
+    best = best_of(statuses)
+    if best is None:
         hint = "set CHATLOOP_LLM=auto to use a local Ollama"
-        return {"state": "off", "model": None, "hint": hint}
+        return {"state": "off", "model": None, "hint": hint, "remote": False, "models": []}
     setting = "CHATLOOP_LLM chooses another model, OLLAMA_API_URL another server"
-    return asdict(state.house.model.status()) | {"setting": setting}
+    return asdict(best) | {"setting": setting, "models": [asdict(status) for status in statuses]}

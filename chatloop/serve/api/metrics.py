@@ -14,11 +14,14 @@ from prometheus_client.registry import Collector
 from chatloop.loop.monitor.prometheus import TurnCollector
 from chatloop.serve.api.docs import errors
 from chatloop.serve.api.state import State, state_of
+from chatloop.serve.llms import best_of
+from chatloop.turn.answer.base import STATES, LlmStatus
+from chatloop.turn.answer.llm.breaker import BreakerState
 
 router = APIRouter(tags=["metrics"])
 Shared = Annotated[State, Depends(state_of)]
 Window = Literal["5m", "1h", "24h"]
-_LLM_STATES = ("ready", "loading", "away", "no_model", "model_missing", "breaker_open", "off")
+_LLM_STATES = (*STATES.values(), "off")
 
 
 @router.get("/metrics", responses=errors(422))
@@ -42,13 +45,15 @@ async def _extras(state: State) -> dict[str, Any]:
     """What is not in the log: ratings from the store, the release, the language model."""
     ratings = await state.store_door(state.store.ratings)
     rated = ratings.up + ratings.down
-    model = state.house.model
+    statuses = [model.status() for model in state.house.models]
+    best = best_of(statuses)
     return {
         "ratings": {"up": ratings.up, "down": ratings.down},
         "satisfaction": round(ratings.up / rated, 6) if rated else None,
         "model_version": state.live.version,
         "promise": state.live.turn.promise if state.live.turn else None,
-        "llm_state": model.status().state if model else "off",
+        "llm_state": best.state if best else "off",
+        "llms": {status.name: status.state for status in statuses},
         "log_dropped": state.house.writer.dropped,
     }
 
@@ -78,17 +83,35 @@ class ProcessCollector(Collector):
 
     def _gauges(self) -> Iterable[Metric]:
         state = self._state
-        model = state.house.model
-        now = model.status().state if model else "off"
+        statuses = [model.status() for model in state.house.models]
+        best = best_of(statuses)
+        now = best.state if best else "off"
         llm = GaugeMetricFamily("chatloop_llm_state", "1 for the present state.", labels=["state"])
         for name in _LLM_STATES:
             llm.add_metric([name], float(name == now))
         yield llm
+        yield from _of_models(statuses)
         writer = state.house.writer
         yield CounterMetricFamily("chatloop_log_dropped", "Lines lost.", value=writer.dropped)
         yield CounterMetricFamily(
             "chatloop_reload_failures", "Releases that were not taken.", value=state.live.failures
         )
+
+
+def _of_models(statuses: list[LlmStatus]) -> Iterable[Metric]:
+    """The breaker and the calls of each language model."""
+    breaker = GaugeMetricFamily(
+        "chatloop_llm_breaker", "1 for the present state.", labels=["model", "state"]
+    )
+    calls = GaugeMetricFamily(
+        "chatloop_llm_calls", "Calls now, by what they do.", labels=["model", "state"]
+    )
+    for status in statuses:
+        for state in BreakerState:
+            breaker.add_metric([status.name, state], float(state == status.breaker))
+        calls.add_metric([status.name, "in_flight"], status.in_flight)
+        calls.add_metric([status.name, "waiting"], status.waiting)
+    return breaker, calls
 
 
 def exposition(state: State) -> bytes:

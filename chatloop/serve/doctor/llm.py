@@ -14,7 +14,9 @@ from chatloop.core.errors import BackendError, SettingsError
 from chatloop.core.settings import Settings
 from chatloop.serve.doctor.base import Finding, fail, ok, warn
 from chatloop.turn.answer.llm.discover import Choice, choose, parse_models
-from chatloop.turn.answer.llm.ollama_http import OllamaHttp, OllamaLimits
+from chatloop.turn.answer.llm.limits import LlmLimits
+from chatloop.turn.answer.llm.llm_http import LlmHttp
+from chatloop.turn.answer.llm.ollama_wire import refusal
 
 OFF = "none"
 RESTART = "ollama serve (start or restart it), or set OLLAMA_API_URL"
@@ -29,9 +31,9 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 
 async def _collect(settings: Settings) -> list[Finding]:
-    limits = OllamaLimits(connect_timeout_s=settings.connect_limit_s)
+    limits = LlmLimits(connect_timeout_s=settings.connect_limit_s)
     try:
-        http = OllamaHttp(settings.ollama_api_url, limits)
+        http = LlmHttp(settings.ollama_api_url, limits, refusal=refusal)
     except SettingsError:  # its message may hold a password
         hint = "set OLLAMA_API_URL=http://127.0.0.1:11434"
         return [fail("ollama", "OLLAMA_API_URL is no address of a server", hint)]
@@ -42,7 +44,7 @@ async def _collect(settings: Settings) -> list[Finding]:
 
 
 async def _look(
-    http: OllamaHttp, limits: OllamaLimits, settings: Settings
+    http: LlmHttp, limits: LlmLimits, settings: Settings
 ) -> AsyncIterator[Finding]:
     try:
         installed = parse_models(await http.get("/api/tags", timeout_s=limits.probe_timeout_s))
@@ -65,7 +67,7 @@ def _chosen(choice: Choice) -> Finding:
     return ok("model", f"{choice.model.name}, one of {len(choice.installed)}, {loaded}{away}")
 
 
-async def _first_token(http: OllamaHttp, model: str, timeout_s: float) -> Finding:
+async def _first_token(http: LlmHttp, model: str, timeout_s: float) -> Finding:
     body = {
         "model": model,
         "messages": [{"role": "user", "content": "Hi"}],

@@ -35,15 +35,31 @@ class Piece:
     truncated: bool = False
 
 
+STATES: dict[BackendFault | None, str] = {
+    None: "ready",
+    BackendFault.LOADING: "loading",
+    BackendFault.UNREACHABLE: "away",
+    BackendFault.NO_MODEL: "no_model",
+    BackendFault.MODEL_MISSING: "model_missing",
+    BackendFault.BREAKER_OPEN: "breaker_open",
+    BackendFault.BUSY: "busy",
+    BackendFault.NO_KEY: "no_key",
+    BackendFault.BAD_KEY: "bad_key",
+}
+"""The state of a model by why it cannot be asked now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmStatus:
     """What is known about the language model now, for /health, the banner and the badge.
 
-    `state` is a word: ready, loading, away, no_model, model_missing, breaker_open, off.
-    `hint` says what to type next when there is something to do.
+    `state` is a word of STATES. `name` is what replies show, `model` the server's own name for it,
+    None while there is none. `hint` says what to type next when there is something to do.
+    `installed`: the models that the server says it has.
     """
 
     state: str
+    name: str = ""
     model: str | None = None
     address: str | None = None
     loaded: bool = False
@@ -51,7 +67,7 @@ class LlmStatus:
     hint: str = ""
     provider: str = "ollama"
     remote: bool = False
-    models: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
     breaker: str = "closed"
     in_flight: int = 0
     waiting: int = 0
@@ -72,7 +88,13 @@ class OutputGuard(Protocol):
 
 
 class LanguageModel(Protocol):
-    """A language model that can be asked."""
+    """A language model that can be asked, between its `start` and its `aclose`."""
+
+    async def start(self) -> None:
+        """Begin to look after it; return after a first look, a few seconds later at most."""
+
+    async def aclose(self) -> None:
+        """Let go of everything; calls under way end with an error."""
 
     @property
     def name(self) -> str:

@@ -54,13 +54,20 @@ class BreakerLimits:
 
 
 class Breaker:
-    """One breaker; all methods are instant and belong to one event loop."""
+    """One breaker; all methods are instant and belong to one event loop.
+
+    `on_open` is called each time that it opens.
+    """
 
     def __init__(
-        self, limits: BreakerLimits | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        limits: BreakerLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        on_open: Callable[[], None] = lambda: None,
     ) -> None:
         self._limits = limits or BreakerLimits()
         self._clock = clock
+        self._on_open = on_open
         self._reason: OpenedOn | None = None
         self._unreachable = self._silent = 0
         self._calls: deque[tuple[float, bool]] = deque()
@@ -77,6 +84,12 @@ class Breaker:
     def reason(self) -> OpenedOn | None:
         """Why it is open; None while closed."""
         return self._reason
+
+    @property
+    def pause_left_s(self) -> float:
+        """Seconds until a trial is due; 0 while closed and once it is."""
+        left_s = self._opened_at + self._pause_s - self._clock()
+        return max(0.0, left_s) if self._reason else 0.0
 
     def allows(self) -> bool:
         """Whether customers may be let through."""
@@ -143,6 +156,7 @@ class Breaker:
     def _open(self, reason: OpenedOn) -> None:
         self._reset()
         self._reason, self._opened_at = reason, self._clock()
+        self._on_open()
 
     def _reset(self) -> None:
         self._reason = None
@@ -151,4 +165,4 @@ class Breaker:
         self._pause_s, self._on_trial = self._limits.open_s, False
 
     def _pause_is_over(self) -> bool:
-        return self._clock() - self._opened_at >= self._pause_s
+        return self.pause_left_s == 0.0

@@ -1,19 +1,12 @@
-"""Ollama's wire format: bytes to lines, lines to values, refusals to faults. Pure, no I/O.
-
-Lines end at the newline byte only: Ollama sends U+0085 raw inside strings, and text-mode line
-splitting cuts there.
-"""
+"""Ollama's wire format: lines to values, refusals to faults. Pure, no I/O."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import msgspec
 
 from chatloop.core.errors import BackendError, BackendFault
 from chatloop.core.types import Usage
-
-THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
+from chatloop.turn.answer.llm.wire import HttpError, Said
 
 
 class _Message(msgspec.Struct):
@@ -36,15 +29,6 @@ class ChatLine(msgspec.Struct):
         """The piece of the answer; thinking and tool calls are not part of it."""
         return (self.message.content if self.message else None) or ""
 
-    def usage(self, first_token_ms: float) -> Usage:
-        """Tokens and times of the generation, from its last line."""
-        return Usage(
-            prompt_tokens=self.prompt_eval_count,
-            completion_tokens=self.eval_count,
-            load_ms=self.load_duration / 1e6,
-            first_token_ms=first_token_ms,
-        )
-
 
 class _Refusal(msgspec.Struct):
     error: str = ""
@@ -63,91 +47,49 @@ def parse_line(line: bytes) -> ChatLine:
     return parsed
 
 
-class Lines:
-    """Cuts a body at newline bytes, with a limit for one line and one for the whole body."""
-
-    def __init__(self, line_limit_bytes: int, total_limit_bytes: int) -> None:
-        self._line_limit_bytes = line_limit_bytes
-        self._left_bytes = total_limit_bytes
-        self._rest = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the non-blank lines that `chunk` completes; b"" ends the body.
-
-        Raises BackendError BAD_REPLY over a limit.
-        """
-        self._left_bytes -= len(chunk)
-        searched = len(self._rest)
-        self._rest += chunk if chunk else b"\n"
-        while (end := self._rest.find(b"\n", searched)) >= 0:
-            line, searched = bytes(self._rest[:end]), 0
-            del self._rest[: end + 1]
-            self._check(len(line))
-            if line.strip():
-                yield line
-        self._check(len(self._rest))
-
-    def _check(self, line_bytes: int) -> None:
-        if line_bytes > self._line_limit_bytes or self._left_bytes < 0:
-            raise BackendError(
-                BackendFault.BAD_REPLY, "Ollama's answer is too long for one line or in all"
-            )
+def read_line(line: bytes) -> Said:
+    """Return what one line of a streamed answer says. Raises BackendError BAD_REPLY."""
+    parsed = parse_line(line)
+    if not parsed.done:
+        return Said(text=parsed.text)
+    usage = Usage(
+        prompt_tokens=parsed.prompt_eval_count,
+        completion_tokens=parsed.eval_count,
+        load_ms=parsed.load_duration / 1e6,
+    )
+    return Said(
+        text=parsed.text,
+        finished=True,
+        last=True,
+        truncated=parsed.done_reason == "length",
+        usage=usage,
+    )
 
 
-class Visible:
-    """Passes on what a customer may see: no leading blanks, no leading `<think>` block.
-
-    Models whose thinking Ollama does not know write it into the answer, always at its start.
-    """
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._open = False
-
-    def feed(self, text: str) -> str:
-        """Return the visible part of the next piece, perhaps empty."""
-        if self._open:
-            return text
-        self._held = (self._held + text).lstrip()
-        if self._held.startswith(THINK_OPEN):
-            _, closed, after = self._held.partition(THINK_CLOSE)
-            if not closed:
-                return ""
-            self._held = after.lstrip()
-        if not self._held or THINK_OPEN.startswith(self._held):
-            return ""
-        self._open = True
-        return self._held
-
-    def end(self) -> str:
-        """Return what was held back at the end of the answer (an answer such as `<`)."""
-        if self._open or self._held.startswith(THINK_OPEN):
-            return ""
-        return self._held
-
-
-def refusal(status: int, body: bytes) -> BackendError:
+def refusal(status: int, body: bytes) -> HttpError:
     """Translate an HTTP status other than 200, with its body, into a fault.
 
-    A 404 without Ollama's JSON is a wrong address, not an absent model.
+    A 404 without Ollama's JSON is a wrong address, not an absent model. A 500 that says that the
+    model's process died is the one status worth a second try.
     """
     told = _told(body)
-    what = f"Ollama answered {status}" + (f": {told[:200]}" if told else "")
+    fault, hint = _fault(status, told)
+    what = f"Ollama answered {status}" + (f": {told[:200]}" if told else "") + hint
+    gone = status == 500 and "unexpectedly stopped" in told.casefold()
+    return HttpError(fault, what, status=status, passing=gone)
+
+
+def _fault(status: int, told: str) -> tuple[BackendFault, str]:
     if status == 404 and "not found" in told:
-        return BackendError(BackendFault.MODEL_MISSING, what)
+        return BackendFault.MODEL_MISSING, ""
     if status in (429, 503):
-        return BackendError(BackendFault.BUSY, what)
+        return BackendFault.BUSY, ""
     if status in (502, 504):
-        return BackendError(BackendFault.UNREACHABLE, what)
+        return BackendFault.UNREACHABLE, ""
     if 400 <= status < 500:
         hint = "" if told else "; is OLLAMA_API_URL the root address of an Ollama server?"
-        return BackendError(BackendFault.REJECTED, what + hint)
-    return BackendError(BackendFault.BAD_REPLY, what)
-
-
-def is_runner_gone(status: int, body: bytes) -> bool:
-    """Whether a 500 says that the model's process died: the one status worth a second try."""
-    return status == 500 and "unexpectedly stopped" in _told(body).casefold()
+        return BackendFault.REJECTED, hint
+    return BackendFault.BAD_REPLY, ""
 
 
 def _told(body: bytes) -> str:

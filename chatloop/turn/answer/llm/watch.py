@@ -1,17 +1,13 @@
 """The background look at an Ollama server: is it there, whom to ask, is that model loaded.
 
-Runs apart from customers' calls, so that nobody waits to learn of an absence, a load is never
-aborted because a customer left, and a trial after silence is nobody's question. It makes at most
-one load or trial at a time and generates nothing else.
+Makes at most one load or trial at a time and generates nothing else. A trial is one token: after
+silence, an answer of /api/version proves nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -25,8 +21,10 @@ from chatloop.turn.answer.llm.discover import (
     choose,
     parse_models,
 )
-from chatloop.turn.answer.llm.ollama_http import OllamaHttp, OllamaLimits
+from chatloop.turn.answer.llm.limits import ModelSpec
+from chatloop.turn.answer.llm.llm_http import LlmHttp
 from chatloop.turn.answer.llm.ollama_wire import parse_line
+from chatloop.turn.answer.llm.rounds import Rounds, Work
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +41,11 @@ class _Shown(msgspec.Struct):
 class Watch:
     """What is known of one server now. `choice` is None while it is away (`absence` says why)."""
 
-    def __init__(
-        self,
-        http: OllamaHttp,
-        breaker: Breaker,
-        limits: OllamaLimits,
-        *,
-        wanted: str,
-        allow_cloud: bool,
-    ) -> None:
+    def __init__(self, http: LlmHttp, breaker: Breaker, spec: ModelSpec) -> None:
         self._http = http
         self._breaker = breaker
-        self._limits = limits
-        self._wanted = wanted
-        self._allow_cloud = allow_cloud
+        self._spec = spec
+        self._limits = spec.limits
         self.choice: Choice | None = None
         self.absence = "not looked at yet"
         self._was_late = False
@@ -64,24 +53,16 @@ class Watch:
         self._load_wanted = False
         self._thinking: dict[str, bool] = {}
         self._windows: dict[str, int] = {}
-        self._wake = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._look, self._next_work, self._pause_s)
+        self.wake = self._rounds.wake
 
     async def start(self) -> None:
         """Begin to look; return when the first look is done, at the latest at the connect limit."""
-        self._looking = asyncio.create_task(self._look_for_ever())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.connect_timeout_s):
-                await self._settled.wait()
+        await self._rounds.start(self._limits.connect_timeout_s)
 
     async def aclose(self) -> None:
         """Stop looking, and any load or trial of ours."""
-        tasks = [task for task in (self._looking, self._work) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._rounds.aclose()
         self.choice, self.absence = None, "closed"
 
     @property
@@ -103,22 +84,11 @@ class Watch:
         """Whether the model can think aloud, and so must be told not to."""
         return self._thinking.get(model.name, False)
 
-    def wake(self) -> None:
-        """Look again now."""
-        self._wake.set()
-
-    def fault(self) -> BackendFault | None:
-        """Why it cannot be asked now. Asking for a model that is not loaded begins its load."""
-        if self.choice is None:
-            return BackendFault.UNREACHABLE
-        if self.choice.model is None:
-            return FAULTS[self.choice.state]
-        if not self._breaker.allows():
-            return BackendFault.BREAKER_OPEN
-        if not self.loaded:
-            self._want_load()
-            return BackendFault.LOADING
-        return None
+    def want_load(self) -> None:
+        """Have the chosen model loaded, unless that is under way."""
+        if not self._rounds.is_working:
+            self._load_wanted = True
+            self._rounds.wake()
 
     async def loaded_model(self) -> Model:
         """Return the model after asking whether it is still loaded.
@@ -129,7 +99,7 @@ class Watch:
         model = self.model
         if model is None or not (model.is_cloud or await self._is_listed(model)):
             self._warm = ""
-            self._want_load()
+            self.want_load()
             raise BackendError(BackendFault.LOADING, "the model was unloaded; it is being loaded")
         return model
 
@@ -141,35 +111,24 @@ class Watch:
         self._windows = {canonical(m.name): m.context_length for m in running}
         return running
 
-    def _want_load(self) -> None:
-        if self._work is None:
-            self._load_wanted = True
-            self._wake.set()
-
-    async def _look_for_ever(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                await self._look()
-            except BackendError as error:
-                self._note_absence(error)
-            except Exception:  # a watch that dies would leave the model off for ever
-                logger.exception("looking at Ollama failed in an unexpected way")
-            self._begin_work()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.probe_interval_s):
-                    await self._wake.wait()
+    def _pause_s(self) -> float:
+        return min(self._limits.probe_interval_s, self._breaker.pause_left_s or 3600.0)
 
     async def _get(self, path: str) -> bytes:
         return await self._http.get(path, timeout_s=self._limits.probe_timeout_s)
 
     async def _look(self) -> None:
-        await self._get("/api/version")
-        installed = parse_models(await self._get("/api/tags"))
-        running = self._noted(parse_models(await self._get("/api/ps")))
-        choice = choose(installed, running, wanted=self._wanted, allow_cloud=self._allow_cloud)
-        if choice.model is not None and choice.model.name not in self._thinking:
-            self._thinking[choice.model.name] = await self._learn_thinking(choice.model)
+        try:
+            await self._get("/api/version")
+            installed = parse_models(await self._get("/api/tags"))
+            running = self._noted(parse_models(await self._get("/api/ps")))
+            wanted, allow_cloud = self._spec.model, self._spec.allow_cloud
+            choice = choose(installed, running, wanted=wanted, allow_cloud=allow_cloud)
+            if choice.model is not None and choice.model.name not in self._thinking:
+                self._thinking[choice.model.name] = await self._learn_thinking(choice.model)
+        except BackendError as error:
+            self._note_absence(error)
+            return
         self._note(choice)
         self._breaker.server_answered()
 
@@ -188,7 +147,9 @@ class Watch:
         after = choice.model.name if choice.model else None
         if after != before or self.choice is None:
             logger.info("Ollama: %s, model %s", choice.state, after)
-            self._load_wanted = True  # the first customer should not be the one who finds it cold
+            # The first customer should not be the one who finds it cold. What is listed may
+            # still be loading; a load proves that it is not.
+            self._load_wanted = self._spec.preload or choice.listed
         if not choice.listed:
             self._warm = ""
         elif choice.model is not None and choice.model.is_cloud:
@@ -204,22 +165,15 @@ class Watch:
             logger.warning("Ollama is away: %s", error)
         self.choice, self.absence, self._warm = None, str(error), ""
 
-    def _begin_work(self) -> None:
+    def _next_work(self) -> Work | None:
         model = self.model
-        if self._work is None and model is not None:
-            if self._breaker.begin_trial():
-                self._work = asyncio.create_task(self._working(self._try(model)))
-            elif self._load_wanted and self._breaker.allows() and not self.loaded:
-                self._work = asyncio.create_task(self._working(self._load(model)))
-        if self._work is None:
-            self._settled.set()
-
-    async def _working(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        finally:
-            self._work = None
-            self._settled.set()
+        if model is None:
+            return None
+        if self._breaker.begin_trial():
+            return self._try(model)
+        if self._load_wanted and self._breaker.allows() and not self.loaded:
+            return self._load(model)
+        return None
 
     async def _load(self, model: Model) -> None:
         """Load the model, or learn that it is loaded: /api/ps lists also what still loads."""
@@ -238,7 +192,7 @@ class Watch:
                 self._breaker.load_failed()
 
     async def _try(self, model: Model) -> None:
-        """Generate one token: after silence, an answer of /api/version proves nothing."""
+        """Generate one token."""
         limits = self._limits
         body = {
             "model": model.name,

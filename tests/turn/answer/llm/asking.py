@@ -11,9 +11,10 @@ from chatloop.core.errors import BackendError
 from chatloop.core.types import Exchange
 from chatloop.turn.answer.base import Prompt
 from chatloop.turn.answer.llm.breaker import BreakerLimits
-from chatloop.turn.answer.llm.ollama import Ollama, OllamaLimits
+from chatloop.turn.answer.llm.limits import LlmLimits, ModelSpec
+from chatloop.turn.answer.llm.ollama import Ollama
 
-SHORT = OllamaLimits(
+SHORT = LlmLimits(
     connect_timeout_s=2.0,
     first_token_timeout_s=3.0,
     load_timeout_s=5.0,
@@ -41,7 +42,7 @@ def prompt(text=QUESTION, max_tokens=50):
 
 @asynccontextmanager
 async def client(address, model="auto", *, limits=SHORT, **more):
-    llm = Ollama(address, model, limits=limits, **more)
+    llm = Ollama(ModelSpec(address=address, model=model, limits=limits, **more))
     await llm.start()
     try:
         yield llm

@@ -12,6 +12,7 @@ import pytest
 
 from chatloop.core.errors import BackendFault, SettingsError
 from chatloop.turn.answer.base import LanguageModel
+from chatloop.turn.answer.llm.limits import ModelSpec
 from chatloop.turn.answer.llm.ollama import Ollama
 from tests.ollama_standin import Standin
 from tests.turn.answer.llm.asking import HASTY, SHORT, STILL, ask, client, until
@@ -36,12 +37,12 @@ async def test_it_is_ready_after_start_when_the_model_is_loaded(standin):
         assert model.name == "plain:latest"
         status = model.status()
     assert (status.state, status.loaded, status.breaker) == ("ready", True, "closed")
-    assert status.models == ("plain:latest",)
+    assert status.installed == ("plain:latest",)
     assert status.address == standin.address
 
 
 async def test_before_start_it_is_away():
-    llm = Ollama("http://127.0.0.1:9")
+    llm = Ollama(ModelSpec(address="http://127.0.0.1:9"))
     assert llm.fault() is BackendFault.UNREACHABLE
     assert llm.name == "auto"
     await llm.aclose()
@@ -50,7 +51,7 @@ async def test_before_start_it_is_away():
 @pytest.mark.parametrize("address", ["", "ftp://x", "http://", "http://h:abc", "http://h:99999"])
 def test_what_is_no_address_is_a_settings_error(address):
     with pytest.raises(SettingsError, match="OLLAMA_API_URL"):
-        Ollama(address)
+        Ollama(ModelSpec(address=address))
 
 
 async def test_a_password_in_the_address_is_not_shown(standin):
@@ -221,7 +222,7 @@ async def test_a_load_that_fails_is_tried_again_ever_more_rarely(standin):
     standin.load_s = 60
     async with client(standin.address, limits=replace(SHORT, load_timeout_s=0.1)) as llm:
         await until(lambda: llm.fault() is BackendFault.BREAKER_OPEN)
-        assert "load_failed" in llm.status().detail
+        assert "could not be loaded" in llm.status().detail
         standin.load_s = 0
         await until(lambda: llm.fault() is None)
         assert standin.loads <= 4

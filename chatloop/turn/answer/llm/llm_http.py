@@ -1,70 +1,61 @@
-"""The door to an Ollama server over HTTP: every foreign error becomes a BackendError here.
+"""The door to a model's server over HTTP: every foreign error becomes a BackendError here.
 
-Knows addresses, sockets, limits and the one retry; knows nothing of models or conversations.
-httpx by itself, because the official client cannot give the first token and the gaps limits of
-their own.
+Knows addresses, keys, sockets, limits and the one retry; knows nothing of models or
+conversations. httpx by itself, because the official clients cannot give the first token and the
+gaps limits of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import ipaddress
 import json
+import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 
 from chatloop.core.errors import BackendError, BackendFault, SettingsError
-from chatloop.turn.answer.llm.breaker import BreakerLimits
-from chatloop.turn.answer.llm.ollama_wire import is_runner_gone, refusal
+from chatloop.turn.answer.llm.limits import LlmLimits
+from chatloop.turn.answer.llm.wire import HttpError
 
 ERROR_BODY_BYTES = 64 * 1024
+RETRY_JITTER_S = 0.1
+"""A second try comes after up to this: those that failed together do not come back together."""
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OllamaLimits:
-    """Every limit of talking to one Ollama server.
+class LlmHttp:
+    """One connection pool to one server.
 
-    `first_token_timeout_s` holds for a loaded model; loading one has `load_timeout_s`, and no
-    customer waits for it. `probe_timeout_s` is for the short questions (version, lists).
+    `refusal` says what a status other than 200 with its body means. `key` goes along as a bearer
+    token, and is taken out of every message.
     """
 
-    connect_timeout_s: float = 0.5
-    first_token_timeout_s: float = 10.0
-    load_timeout_s: float = 300.0
-    gap_timeout_s: float = 10.0
-    total_timeout_s: float = 60.0
-    probe_interval_s: float = 5.0
-    probe_timeout_s: float = 1.0
-    in_flight: int = 1
-    waiting: int = 16
-    wait_timeout_s: float = 3.0
-    line_limit_bytes: int = 1 << 20
-    body_limit_bytes: int = 8 << 20
-    breaker: BreakerLimits = field(default_factory=BreakerLimits)
-
-
-class _PassingError(BackendError):
-    """Failed before any byte of an answer, in a way that a second try may well not."""
-
-
-class OllamaHttp:
-    """One connection pool to one Ollama server."""
-
-    def __init__(self, address: str, limits: OllamaLimits) -> None:
+    def __init__(
+        self,
+        address: str,
+        limits: LlmLimits,
+        *,
+        refusal: Callable[[int, bytes], HttpError],
+        key: str | None = None,
+    ) -> None:
         url = _checked(address)
         self.address = str(url.copy_with(userinfo=b""))
         self.is_remote = not is_loopback(url.host)
         self._body_limit_bytes = limits.body_limit_bytes
+        self._refusal = refusal
+        self._key = key
         self._client = httpx.AsyncClient(
             base_url=url,
             trust_env=False,
             follow_redirects=False,
             verify=url.scheme == "https",  # plain http needs no certificate store (50 ms)
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity"}
+            | ({"Authorization": f"Bearer {key}"} if key else {}),
             timeout=httpx.Timeout(None, connect=limits.connect_timeout_s),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
         )
@@ -72,6 +63,10 @@ class OllamaHttp:
     async def aclose(self) -> None:
         """Close every socket."""
         await self._client.aclose()
+
+    def scrub(self, text: str) -> str:
+        """Return `text` without the key, should the server have repeated it."""
+        return text.replace(self._key, "***") if self._key else text
 
     async def get(self, path: str, *, timeout_s: float) -> bytes:
         """Return the body of a 200 within `timeout_s`. Raises BackendError."""
@@ -81,11 +76,20 @@ class OllamaHttp:
         """Send JSON, return the body of a 200 within `timeout_s`. Raises BackendError."""
         return await self._whole("POST", path, body, timeout_s)
 
+    async def touch(self, path: str, *, timeout_s: float) -> None:
+        """Return when a GET is answered with 200; its body is left unread. Raises BackendError."""
+        until = asyncio.get_running_loop().time() + timeout_s
+
+        async def send() -> httpx.Response:
+            return await self._send("GET", path, None, until)
+
+        await (await _with_one_retry(send)).aclose()
+
     async def open(self, path: str, body: dict[str, Any], *, until: float) -> httpx.Response:
         """Send JSON and return the response once its headers are here, body unread.
 
         `until`: loop time of the limit. Tries twice after a failed connect, a dropped re-used
-        connection, or a model process that died. The caller closes. Raises BackendError.
+        connection, or a refusal that says it will pass. The caller closes. Raises BackendError.
         """
 
         async def send() -> httpx.Response:
@@ -130,8 +134,22 @@ class OllamaHttp:
         except (TimeoutError, httpx.HTTPError) as error:
             raise _translated(error, self.address, reused=not connected_anew) from error
         if response.status_code != 200:
-            raise await _refused(response, until)
+            raise await self._refused(response, until)
         return response
+
+    async def _refused(self, response: httpx.Response, until: float) -> HttpError:
+        """Close a response that is not 200 and return what it means."""
+        try:
+            body = await _read_all(response, until=until, limit_bytes=ERROR_BODY_BYTES)
+        except BackendError:
+            body = b""  # the status alone says enough
+        finally:
+            await response.aclose()
+        if self._key:
+            body = body.replace(self._key.encode("ascii"), b"***")
+        error = self._refusal(response.status_code, body)
+        error.retry_after_s = seconds_to_wait(response.headers.get("retry-after", ""))
+        return error
 
 
 async def chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
@@ -140,54 +158,20 @@ async def chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         async for chunk in response.aiter_raw():
             yield chunk
     except httpx.HTTPError as error:
-        raise BackendError(BackendFault.UNREACHABLE, "Ollama's answer was cut off") from error
+        raise BackendError(BackendFault.UNREACHABLE, "the server's answer was cut off") from error
 
 
-async def _with_one_retry(send: Callable[[], Awaitable[T]]) -> T:
+def seconds_to_wait(header: str) -> float:
+    """Return what a Retry-After header asks for, in seconds from now; 0 when it asks nothing."""
     try:
-        return await send()
-    except _PassingError:
-        return await send()
-
-
-async def _read_all(response: httpx.Response, *, until: float, limit_bytes: int) -> bytes:
-    body = bytearray()
+        return max(0.0, float(header))
+    except ValueError:
+        pass
     try:
-        async with asyncio.timeout_at(until):
-            async for chunk in chunks(response):
-                body += chunk
-                if len(body) > limit_bytes:
-                    raise BackendError(BackendFault.BAD_REPLY, "Ollama's answer is too long")
-    except TimeoutError as error:
-        raise BackendError(BackendFault.TIMEOUT, "Ollama did not finish its answer") from error
-    return bytes(body)
-
-
-async def _refused(response: httpx.Response, until: float) -> BackendError:
-    """Close a response that is not 200 and return what it means."""
-    try:
-        body = await _read_all(response, until=until, limit_bytes=ERROR_BODY_BYTES)
-    except BackendError:
-        body = b""  # the status alone says enough
-    finally:
-        await response.aclose()
-    fault = refusal(response.status_code, body)
-    if is_runner_gone(response.status_code, body):
-        return _PassingError(fault.fault, str(fault))
-    return fault
-
-
-def _translated(error: Exception, address: str, *, reused: bool) -> BackendError:
-    if isinstance(error, httpx.ConnectError):
-        return _PassingError(BackendFault.UNREACHABLE, f"no server answers at {address}")
-    if isinstance(error, httpx.ConnectTimeout):  # its budget is spent, so no second try
-        return BackendError(BackendFault.UNREACHABLE, f"connecting to {address} took too long")
-    if isinstance(error, TimeoutError):
-        return BackendError(
-            BackendFault.TIMEOUT, f"the server at {address} kept silent for too long"
-        )
-    kind = _PassingError if reused else BackendError
-    return kind(BackendFault.UNREACHABLE, f"Ollama hung up ({type(error).__name__})")
+        then = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    return max(0.0, then.timestamp() - time.time())
 
 
 def is_loopback(host: str) -> bool:
@@ -198,6 +182,41 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+async def _with_one_retry(send: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await send()
+    except HttpError as error:
+        if not error.passing:
+            raise
+    await asyncio.sleep(random.uniform(0, RETRY_JITTER_S))
+    return await send()
+
+
+async def _read_all(response: httpx.Response, *, until: float, limit_bytes: int) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(until):
+            async for chunk in chunks(response):
+                body += chunk
+                if len(body) > limit_bytes:
+                    raise BackendError(BackendFault.BAD_REPLY, "the server's answer is too long")
+    except TimeoutError as error:
+        raise BackendError(BackendFault.TIMEOUT, "the server did not finish its answer") from error
+    return bytes(body)
+
+
+def _translated(error: Exception, address: str, *, reused: bool) -> BackendError:
+    away = BackendFault.UNREACHABLE
+    if isinstance(error, httpx.ConnectError):
+        return HttpError(away, f"no server answers at {address}", passing=True)
+    if isinstance(error, httpx.ConnectTimeout):  # its budget is spent, so no second try
+        return HttpError(away, f"connecting to {address} took too long")
+    if isinstance(error, TimeoutError):
+        return HttpError(BackendFault.TIMEOUT, f"the server at {address} kept silent for too long")
+    name = type(error).__name__
+    return HttpError(away, f"the server at {address} hung up ({name})", passing=reused)
 
 
 def _checked(address: str) -> httpx.URL:
