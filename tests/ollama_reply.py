@@ -27,9 +27,9 @@ class Reply:
         await self.raw(head.encode() + (b"" if head_only else body))
         return True
 
-    async def begin(self):
+    async def begin(self, content_type=NDJSON):
         await self.raw(
-            f"HTTP/1.1 200 OK\r\nContent-Type: {NDJSON}\r\n"
+            f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n"
             "Transfer-Encoding: chunked\r\n\r\n".encode()
         )
 

@@ -33,8 +33,8 @@ def full_name(name: str) -> str:
 
 
 class Standin:
-    """Counts: `calls` by path, `chats` (bodies), `chat_calls`, `open_sockets`, `cancelled`
-    (client left before the answer was whole), `loads` and `loads_cancelled`.
+    """Counts: `calls` by path, `chats` (bodies), `heads` (of requests), `chat_calls`,
+    `open_sockets`, `cancelled` (client left too early), `loads` and `loads_cancelled`.
 
     Knobs: `models`, `loaded`, `load_s`, `delay_s`, `silent` (accept, say nothing), `frozen` (the
     same for chat only), `tell_capabilities` (in /api/tags), `keep_alive` (else it hangs up after
@@ -49,7 +49,7 @@ class Standin:
         self.silent = self.frozen = False
         self.tell_capabilities = self.keep_alive = True
         self.sizes = {}
-        self.calls, self.chats = Counter(), []
+        self.calls, self.chats, self.heads = Counter(), [], []
         self.open_sockets = self.cancelled = self.loads = self.loads_cancelled = 0
         self.generating = self.most_generating = 0
         self.answered = Counter()  # by model, for modes that fail once
@@ -97,7 +97,7 @@ class Standin:
         self._tasks.add(task)
         self.open_sockets += 1
         try:
-            while await self._serve_one(reader, writer):
+            while await self._serve_one(reader, writer) and self._server.is_serving():
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -114,6 +114,7 @@ class Standin:
         lengths = [value for name, _, value in lines if name == "content-length"]
         body = await reader.readexactly(int(lengths[0]) if lengths else 0)
         self.calls[path] += 1
+        self.heads.append(head)
         answering = asyncio.create_task(self._answer(method, path, body, writer))
         leaving = asyncio.create_task(reader.read(1))
         try:

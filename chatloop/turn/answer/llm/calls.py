@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from chatloop.turn.answer.llm.wire import HttpError, Lines, Said, Visible
 
 logger = logging.getLogger(__name__)
 
+DRAIN_S = 0.05
 OUTCOMES = {
     BackendFault.UNREACHABLE: Outcome.UNREACHABLE,
     BackendFault.TIMEOUT: Outcome.SILENT,
@@ -189,6 +190,7 @@ class Calls:
                     yield said
                     call.hear(said)  # afterwards: a slow customer is not a silent model
                     if said.last:
+                        await _drain(body, call)
                         return
 
     def _failed(self, error: BackendError, call: _Call) -> BackendError:
@@ -205,6 +207,13 @@ class Calls:
         fault = BackendFault.INTERRUPTED if call.told else error.fault
         logger.info("%s: %s (%s)", self._spec.name or self._spec.model, fault, message)
         return BackendError(fault, message)
+
+
+async def _drain(body: AsyncGenerator[bytes, None], call: _Call) -> None:
+    """Read the end of a body whose last line has come: a connection left earlier is not re-used."""
+    call.next_by = asyncio.get_running_loop().time() + DRAIN_S
+    with suppress(BackendError):
+        await _next(body, call)
 
 
 async def _next(body: AsyncGenerator[bytes, None], call: _Call) -> bytes:

@@ -13,6 +13,7 @@ from chatloop.turn.answer.base import Prompt
 from chatloop.turn.answer.llm.breaker import BreakerLimits
 from chatloop.turn.answer.llm.limits import LlmLimits, ModelSpec
 from chatloop.turn.answer.llm.ollama import Ollama
+from chatloop.turn.answer.llm.openai_compatible import OpenAiCompatible
 
 SHORT = LlmLimits(
     connect_timeout_s=2.0,
@@ -40,9 +41,19 @@ def prompt(text=QUESTION, max_tokens=50):
     return Prompt((Exchange("system", "Be brief."), Exchange("user", text)), max_tokens)
 
 
+def client(address, model="auto", **more):
+    """A started Ollama; `more` as in ModelSpec."""
+    return started(Ollama, address=address, model=model, **more)
+
+
+def compatible(address, model="plain", **more):
+    """A started model of a compatible server; `more` as in ModelSpec."""
+    return started(OpenAiCompatible, address=address, model=model, **more)
+
+
 @asynccontextmanager
-async def client(address, model="auto", *, limits=SHORT, **more):
-    llm = Ollama(ModelSpec(address=address, model=model, limits=limits, **more))
+async def started(kind, *, limits=SHORT, **more):
+    llm = kind(ModelSpec(limits=limits, **more))
     await llm.start()
     try:
         yield llm
