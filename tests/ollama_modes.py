@@ -16,6 +16,10 @@ RUNNER_GONE = (
 )
 OUT_OF_MEMORY = "llama-server process has terminated: exit status 1: out of memory"
 OUT_OF_MEMORY_OLD = "model requires more system memory (5.6 GiB) than is available (3.2 GiB)"
+OVERFLOW = (
+    '{"error":{"code":400,"message":"request (9412 tokens) exceeds the available context size '
+    '(8192 tokens), try increasing it","type":"exceed_context_size_error","n_ctx":8192}}'
+)
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 DIGITS_AS_LETTERS = str.maketrans("0123456789", "abcdefghij")
 ODD_TEXT = "a<b \x85 caf\u00e9 \U0001f600 end"
@@ -35,9 +39,9 @@ def pieces_of(text, size=6):
     return [text[i : i + size] for i in range(0, len(text), size)]
 
 
-async def say(standin, model, body, reply, *, text=None, reason="stop", before=()):
+async def say(standin, model, body, reply, *, text=None, reason="stop", before=(), more=()):
     text = happy_text(body) if text is None else text
-    last = {"done_reason": reason} | METRICS
+    last = {"done_reason": reason} | METRICS | dict(more)
     if body.get("stream") is False:
         return await reply.whole(*json_reply(chat_line(model, text, done=True, **last)))
     await reply.begin()
@@ -85,6 +89,24 @@ async def thinker(standin, model, body, reply):
 async def think_tags(standin, model, body, reply):
     text = "\n<think>The customer wants a secret</think>\n\n" + happy_text(body)
     return await say(standin, model, body, reply, text=text)
+
+
+async def tool_call_last(standin, model, body, reply):
+    line = chat_line(model, "", done=True, done_reason="stop", **METRICS)
+    line["message"]["tool_calls"] = [{"function": {"index": 0, "name": "f", "arguments": {}}}]
+    await reply.begin()
+    await reply.line(line)
+    return await reply.end()
+
+
+async def logprobs(standin, model, body, reply):
+    more = {"logprobs": [{"token": "Hel", "logprob": -0.1, "bytes": [72], "top_logprobs": []}]}
+    return await say(standin, model, body, reply, before=[chat_line(model, "", **more)])
+
+
+async def trimmed(standin, model, body, reply):
+    """The server has dropped what did not fit and says nothing but how much it read."""
+    return await say(standin, model, body, reply, more={"prompt_eval_count": 4096})
 
 
 async def tool_call(standin, model, body, reply):
@@ -244,6 +266,8 @@ PLAIN = plain
 MODES = {
     "plain": plain, "zero": zero, "blank": blank, "length": length, "thinker": thinker,
     "thinker-old": thinker, "think-tags": think_tags, "tool-call": tool_call,
+    "tool-call-last": tool_call_last, "logprobs": logprobs, "trimmed": trimmed,
+    "overflow": fixed(*error(400, OVERFLOW)),
     "odd-writes": odd_writes, "odd-text": odd_text, "error-line": error_line, "no-done": no_done,
     "cut": cut, "cut-inside": cut_inside, "reset": reset, "cut-first": cut_first,
     "drops-once": drops_once, "runner-gone-once": runner_gone_once, "stall": stall, "mute": mute,

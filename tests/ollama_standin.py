@@ -19,17 +19,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.ollama_checks import EMBEDDERS, capabilities, full_name, refusal_of
 from tests.ollama_modes import MODES, PLAIN, happy_text
 from tests.ollama_reply import Reply, chat_line, error, json_reply
 
-THINKERS = ("thinker", "thinker-old")
-EMBEDDERS = ("nomic-embed-text", "all-minilm")
 HEAD_REPLIES = ("/", "/api/version", "/api/tags")
 PATHS = (*HEAD_REPLIES, "/api/ps", "/api/chat", "/api/show")
-
-
-def full_name(name: str) -> str:
-    return name if ":" in name else f"{name}:latest"
 
 
 class Standin:
@@ -48,7 +43,7 @@ class Standin:
         self.port, self.delay_s, self.load_s = port, delay_s, load_s
         self.silent = self.frozen = False
         self.tell_capabilities = self.keep_alive = True
-        self.sizes = {}
+        self.sizes, self.context_length = {}, 4096
         self.calls, self.chats, self.heads = Counter(), [], []
         self.open_sockets = self.cancelled = self.loads = self.loads_cancelled = 0
         self.generating = self.most_generating = 0
@@ -166,7 +161,11 @@ class Standin:
         if path == "/api/tags":
             return json_reply({"models": [self._tag(m) for m in list(self.models)], "extra": {}})
         if path == "/api/ps":  # lists also what is still loading, as the real one does
-            more = {"expires_at": "2099-01-01T00:00:00Z", "size_vram": 0, "context_length": 4096}
+            more = {
+                "expires_at": "2099-01-01T00:00:00Z",
+                "size_vram": 0,
+                "context_length": self.context_length,
+            }
             names = sorted(self.loaded | self.loading)
             return json_reply({"models": [self._tag(m) | more for m in names]})
         return None
@@ -191,10 +190,14 @@ class Standin:
             return await reply.whole(*error(400, text))
         self.chats.append(body)
         name = body.get("model", "")
-        refused = self._refused(name, body)
+        refused = refusal_of(name, body, self.models)
         if refused:
             return await reply.whole(*refused)
         await self._while("frozen")
+        if not body.get("messages") and body.get("keep_alive") == 0:
+            self.loaded.discard(full_name(name))
+            line = chat_line(name, "", done=True, done_reason="unload")
+            return await reply.whole(*json_reply(line))
         await self._load(full_name(name))
         if not body.get("messages"):
             line = chat_line(name, "", done=True, done_reason="load")
@@ -208,21 +211,6 @@ class Standin:
                 return await mode(self, name, body, reply)
             finally:
                 self.generating -= 1
-
-    def _refused(self, name, body):
-        mode = name.split(":")[0]
-        if not name:
-            return error(400, "model is required")
-        if full_name(name).casefold() not in [m.casefold() for m in self.models]:
-            return error(404, f"model '{name}' not found")
-        if mode in EMBEDDERS:
-            return error(400, f'"{name}" does not support chat')
-        if body.get("think") and mode not in THINKERS:
-            return error(400, f'"{name}" does not support thinking')
-        if any(not isinstance(m.get("content"), str) for m in body.get("messages", [])):
-            return error(400, "json: cannot unmarshal array into Go struct field "
-                              "ChatRequest.messages.content of type string")  # fmt: skip
-        return None
 
     async def _load(self, name):
         """A cold start: silence while it loads; who leaves meanwhile cancels the load."""
@@ -238,13 +226,6 @@ class Standin:
             raise
         finally:
             self.loading.discard(name)
-
-
-def capabilities(name):
-    mode = name.split(":")[0]
-    if mode in EMBEDDERS:
-        return ["embedding"]
-    return ["completion", "tools", *(["thinking"] if mode in THINKERS else [])]
 
 
 @contextmanager

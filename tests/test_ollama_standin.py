@@ -26,3 +26,12 @@ def test_the_standin_speaks_ollamas_small_words():
         refused = http.post(chat, json=said | {"think": True})
         assert refused.json() == {"error": '"plain" does not support thinking'}
         assert http.post(chat, json=said | {"stream": False}).json()["done"] is True
+        assert http.post(chat, content=b'{"model').json() == {"error": "unexpected EOF"}
+        parts = {"model": "plain", "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+        assert "cannot unmarshal array" in http.post(chat, json=parts).json()["error"]
+        refused = http.post(chat, json=said | {"keep_alive": "10"})
+        assert refused.json() == {"error": 'time: missing unit in duration "10"'}
+        unloaded = http.post(chat, json={"model": "plain", "keep_alive": 0}).json()
+        assert unloaded["done_reason"] == "unload"
+        running = [m["name"] for m in http.get(url + "/api/ps").json()["models"]]
+        assert running == ["b:1b"]

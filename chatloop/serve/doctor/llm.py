@@ -43,9 +43,7 @@ async def _collect(settings: Settings) -> list[Finding]:
         await http.aclose()
 
 
-async def _look(
-    http: LlmHttp, limits: LlmLimits, settings: Settings
-) -> AsyncIterator[Finding]:
+async def _look(http: LlmHttp, limits: LlmLimits, settings: Settings) -> AsyncIterator[Finding]:
     try:
         installed = parse_models(await http.get("/api/tags", timeout_s=limits.probe_timeout_s))
         running = parse_models(await http.get("/api/ps", timeout_s=limits.probe_timeout_s))

@@ -24,6 +24,7 @@ from chatloop.turn.answer.base import (
     first_of,
     no_hint,
 )
+from chatloop.turn.answer.budget import estimate_prompt_tokens, was_truncated
 
 log = logging.getLogger(__name__)
 _EXPECTED = (BackendFault.BUSY, BackendFault.BREAKER_OPEN)
@@ -139,6 +140,12 @@ async def _ask(
         degraded=fault is not None,
         degraded_reason=fault.value if fault else None,
         interrupted=fault is not None,
-        prompt_cut=prompt.cut,
+        prompt_cut=prompt.cut or _was_cut_there(prompt, usage, model),
         usage=replace(usage, first_token_ms=first_ms),
     )
+
+
+def _was_cut_there(prompt: Prompt, usage: Usage, model: LanguageModel) -> bool:
+    """Tell whether the server left a part of the prompt away: it does so in silence."""
+    sent = estimate_prompt_tokens(prompt.messages)
+    return was_truncated(sent, usage.prompt_tokens, model.context_tokens)

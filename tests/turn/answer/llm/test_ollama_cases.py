@@ -22,6 +22,8 @@ ANSWERS = {
     "thinker-old": HAPPY,
     "think-tags": HAPPY,
     "odd-writes": HAPPY,
+    "logprobs": HAPPY,
+    "trimmed": HAPPY,
     "odd-text": ODD_TEXT,
     "less-than": "<",
 }
@@ -29,6 +31,8 @@ FAULTS = {
     "zero": BackendFault.BAD_REPLY,
     "blank": BackendFault.BAD_REPLY,
     "tool-call": BackendFault.BAD_REPLY,
+    "tool-call-last": BackendFault.BAD_REPLY,
+    "overflow": BackendFault.REJECTED,
     "busy": BackendFault.BUSY,
     "too-many": BackendFault.BUSY,
     "oom": BackendFault.BAD_REPLY,

@@ -237,3 +237,49 @@ async def test_a_server_that_dies_during_a_load_is_noticed_and_loads_after_its_r
         standin.load_s = 0.0
         await standin.start()
         await until(lambda: llm.fault() is None)
+
+
+# What the settings add
+
+
+async def test_a_name_of_ones_own_is_shown_and_the_servers_name_is_asked(standin):
+    async with client(standin.address, "plain", name="house") as llm:
+        assert (llm.name, llm.status().name, llm.status().model) == (
+            "house",
+            "house",
+            "plain:latest",
+        )
+        await ask(llm)
+        assert standin.chats[-1]["model"] == "plain:latest"
+
+
+async def test_the_window_is_the_servers_and_at_most_the_settings():
+    async with Standin(["plain"], loaded=()) as server:
+        server.context_length = 32_768
+        async with client(server.address, context_tokens=9000) as llm:
+            await until(lambda: llm.fault() is None)
+            await ask(llm)
+            assert llm.context_tokens == 9000
+        async with client(server.address) as llm:
+            await until(lambda: llm.fault() is None)
+            assert llm.context_tokens == 32_768
+    assert Ollama(ModelSpec(address="http://127.0.0.1:9")).context_tokens == 4096
+
+
+async def test_without_preloading_the_first_customer_begins_the_load():
+    async with (
+        Standin(["plain"], loaded=()) as server,
+        client(server.address, preload=False) as llm,
+    ):
+        seen = server.calls["/api/ps"]
+        await until(lambda: server.calls["/api/ps"] > seen + 2)
+        assert (llm.status().state, server.loads) == ("loading", 0)
+        assert llm.fault() is BackendFault.LOADING
+        await until(lambda: llm.fault() is None)
+        assert server.loads == 1
+
+
+async def test_a_price_is_counted_for_a_model_of_ones_own_too(standin):
+    async with client(standin.address, price_in=1e6, price_out=0.0) as llm:
+        _, last, _ = await ask(llm)
+    assert last.usage.cost == pytest.approx(26)
