@@ -229,14 +229,14 @@ class Standin:
 
 
 @contextmanager
-def in_thread(**arguments) -> Iterator[Standin]:
-    """A stand-in with a loop and a thread of its own."""
+def in_thread(kind=Standin, **arguments) -> Iterator[Standin]:
+    """A stand-in (of that kind) with a loop and a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin():
-        standin = Standin(**arguments)
+        standin = kind(**arguments)
         await standin.start()
         return standin
 
@@ -252,7 +252,7 @@ def in_thread(**arguments) -> Iterator[Standin]:
 
 async def serve(standin):
     await standin.start()
-    print(f"stand-in Ollama on {standin.address}: {', '.join(standin.models)} (Ctrl-C stops it)")
+    print(f"stand-in on {standin.address}: {', '.join(standin.models)} (Ctrl-C stops it)")
     await asyncio.Event().wait()
 
 

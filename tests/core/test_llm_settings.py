@@ -37,7 +37,10 @@ def test_a_name_is_enough_for_ollama():
 
 
 def test_tables_keep_their_order_and_values():
-    write('name = "a"\nstrengths = ["short", "refund_request"]\nin_flight = 4', f'name = "b"\n{REMOTE}')
+    write(
+        'name = "a"\nstrengths = ["short", "refund_request"]\nin_flight = 4',
+        f'name = "b"\n{REMOTE}',
+    )
     first, second = load_settings().used_models
     assert (first.name, first.strengths, first.in_flight) == ("a", ("short", "refund_request"), 4)
     assert (second.name, second.address) == ("b", "https://api.example.com/v1")
@@ -52,7 +55,10 @@ def test_llm_chooses_one_of_them_or_none():
 @pytest.mark.parametrize(
     ("tables", "told"),
     [
-        (['name = "a"', 'name = "b"\naddres = "x"'], r"models\[1\]\.addres.*did you mean `address`"),
+        (
+            ['name = "a"', 'name = "b"\naddres = "x"'],
+            r"models\[1\]\.addres.*did you mean `address`",
+        ),
         (['name = "a"\nkey = "sk-canary"'], r"models\[0\]\.key: .*did you mean"),
         (['provider = "ollama"'], r"models\[0\]\.name: "),
         (['name = "a"\nprovider = "azure"'], r"models\[0\]\.provider: .*'openai'"),
@@ -169,3 +175,13 @@ def test_the_manual_lists_every_key_of_a_table():
         for n, f in fields.items()
     }
     assert listed[: len(fields)] == list(shown.items())
+
+
+@pytest.mark.parametrize("page", ["add-a-second-model", "use-a-remote-model"])
+def test_the_tables_of_the_manual_are_settings(page):
+    text = (REPO / "docs" / "how-to" / f"{page}.md").read_text("utf-8")
+    snippets = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert snippets
+    for snippet in snippets:
+        Path("config.toml").write_text(snippet)
+        assert load_settings().used_models

@@ -1,7 +1,8 @@
 """The checks `ollama`, `model` and `first_token`: can the language model be asked right now.
 
 Loads nothing: a model that is not loaded is not timed. A loaded one generates one token, because
-a server that hangs still answers its short questions.
+a server that hangs still answers its short questions. With `[[models]]`, each has one line and
+nothing is generated: it may cost money.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import AsyncIterator, Iterator
 from chatloop.core.errors import BackendError, SettingsError
 from chatloop.core.settings import Settings
 from chatloop.serve.doctor.base import Finding, fail, ok, warn
+from chatloop.serve.llms import READY, close_models, make_models, start_models
+from chatloop.turn.answer.base import LlmStatus
 from chatloop.turn.answer.llm.discover import Choice, choose, parse_models
 from chatloop.turn.answer.llm.limits import LlmLimits
 from chatloop.turn.answer.llm.llm_http import LlmHttp
@@ -27,7 +30,28 @@ def check(settings: Settings) -> Iterator[Finding]:
     if settings.llm == OFF:
         yield ok("ollama", "off, CHATLOOP_LLM=none: help pages answer what the bot is not sure of")
         return
+    if settings.models:
+        yield from asyncio.run(_look_at_each(settings))
+        return
     yield from asyncio.run(_collect(settings))
+
+
+async def _look_at_each(settings: Settings) -> list[Finding]:
+    """One line for each `[[models]]` that is asked."""
+    models = make_models(settings.model_copy(update={"llm_preload": False}))
+    try:
+        await start_models(models)
+        return [_line(model.status()) for model in models]
+    finally:
+        await close_models(models)
+
+
+def _line(status: LlmStatus) -> Finding:
+    name = f"model {status.name}"
+    away = "; messages leave this machine" if status.remote else ""
+    if status.state == READY:
+        return ok(name, f"{status.provider} at {status.address} answers{away}")
+    return warn(name, f"{status.state}: {status.detail}{away}", status.hint or "wait a little")
 
 
 async def _collect(settings: Settings) -> list[Finding]:

@@ -79,7 +79,7 @@ class Models:
             return
         choice, hint = self.choose(message, intent, able), self.hint(message)
         first_fault, remote = self._fault_of(message.llm_model), False
-        for model in sorted(able, key=lambda m: (m.name != choice.model, -choice.odds[m.name])):
+        for model in _in_turn(able, choice):
             remote |= model.remote
             async with aclosing(_ask(model, write(model, hint), window())) as pieces:
                 async for piece in pieces:
@@ -99,6 +99,15 @@ class Models:
 
 def _plain(name: str) -> str:
     return name.casefold().removeprefix("llm/").removesuffix(":latest")
+
+
+def _in_turn(models: list[LanguageModel], choice: LlmChoice) -> list[LanguageModel]:
+    """Return the chosen model, then the others, the likelier first."""
+
+    def rank(model: LanguageModel) -> tuple[bool, float]:
+        return (model.name != choice.model, -choice.odds.get(model.name, 0.0))
+
+    return sorted(models, key=rank)
 
 
 def _finished(

@@ -10,6 +10,7 @@ import pytest
 from chatloop.core.settings import load_settings
 from chatloop.serve.doctor.base import Finding
 from tests.ollama_standin import Standin, in_thread
+from tests.openai_standin import OpenAiStandin
 from tests.serve.doctor.diagnosing import findings_of
 from tests.serve.running import free_port
 
@@ -110,3 +111,24 @@ def test_a_model_elsewhere_is_said_to_be_elsewhere() -> None:
     with in_thread(models=["big:1t-cloud"]) as ollama:
         found = look(ollama.address, llm="big:1t-cloud", llm_allow_cloud=True)
     assert "somebody else's machine" in found["model"].found
+
+
+def test_each_of_several_models_has_its_line_and_none_generates() -> None:
+    away = f"http://127.0.0.1:{free_port()}/v1"
+    with in_thread(models=["plain"]) as ollama, in_thread(OpenAiStandin, key="x") as other:
+        tables = [
+            {"name": "near", "model": "plain"},
+            {"name": "api", "provider": "openai", "model": "plain", "address": other.address},
+            {"name": "gone", "provider": "openai", "model": "m", "address": away},
+            {"name": "bare", "provider": "openai", "address": away, "key_env": "NO_SUCH_KEY"},
+        ]
+        found = look(ollama.address, models=tables)
+        assert (ollama.chat_calls, other.chat_calls) == (0, 0)
+    assert states(found) == [
+        ("model near", "ok"),
+        ("model api", "warn"),
+        ("model gone", "warn"),
+        ("model bare", "warn"),
+    ]
+    assert "bad_key" in found["model api"].found
+    assert "NO_SUCH_KEY" in found["model bare"].found
