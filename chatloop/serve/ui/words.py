@@ -29,6 +29,9 @@ _LLM_STATES = defaultdict(
     no_model="is missing",
     model_missing="is not installed",
     breaker_open="is resting after failures",
+    busy="is busy",
+    no_key="lacks its key",
+    bad_key="has a key that is refused",
 )
 _LLM_TROUBLE = {
     "llm_timeout": "took too long",
@@ -39,6 +42,8 @@ _LLM_TROUBLE = {
     "llm_bad_reply": "gave no usable answer",
     "llm_interrupted": "was interrupted",
     "llm_rejected_request": "refused the request",
+    "llm_no_key": "lacks its key",
+    "llm_bad_key": "has a key that is refused",
 }
 
 
@@ -118,7 +123,8 @@ def status_line(health: Json) -> str:
     llm = health.get("llm") or {}
     state, model, hint = (str(llm.get(key) or "") for key in ("state", "model", "hint"))
     if state == "ready":
-        return _status(f"Language model {model} is ready", "good")
+        away = ", on another machine: messages leave this one" if llm.get("remote") else ""
+        return _status(f"Language model {model} is ready{away}", "good")
     if state == "off":
         return _status("No language model in use: approved answers and help pages only", "idle")
     text = f"{f'Language model {model}' if model else 'The language model'} {_LLM_STATES[state]}"
