@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import Any
@@ -24,8 +25,8 @@ def api(name: str, address: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "provider": "openai", "address": address, **more}
 
 
-def ask(client: httpx.Client) -> dict[str, Any]:
-    return dict(client.post("/chat", json={"prompt": QUESTION, "mode": "llm"}).json())
+def ask(client: httpx.Client, **more: str) -> dict[str, Any]:
+    return dict(client.post("/chat", json={"prompt": QUESTION, "mode": "llm", **more}).json())
 
 
 def test_a_reply_names_its_model_and_the_next_one_takes_over(trained_home) -> None:
@@ -39,9 +40,9 @@ def test_a_reply_names_its_model_and_the_next_one_takes_over(trained_home) -> No
         )
         with running(settings) as client:
             wait_for(lambda: client.get("/health").json()["llm"]["state"] == "ready", "a model")
-            assert ask(client)["chosen_model"] == "llm/first"
+            assert ask(client, llm_model="first")["chosen_model"] == "llm/first"
             ollama.freeze()
-            reply = ask(client)
+            reply = ask(client, llm_model="first")
             assert reply["chosen_model"] == "llm/second"
             assert reply["degraded_reason"] == "llm_timeout"
             assert reply["usage"]["cost"] == 26.0
@@ -139,3 +140,16 @@ def test_limits_of_a_table_win_over_the_settings(clean_environment) -> None:
 def test_the_first_that_can_be_asked_stands_for_all(given, best) -> None:
     statuses = [LlmStatus(state=state) for state in given]
     assert best_of(statuses) is (None if best is None else statuses[best])
+
+
+def test_strengths_of_the_tables_weigh_in_the_choice(trained_home) -> None:
+    with in_thread(OpenAiStandin) as other:
+        tables = [
+            api("long", other.address, model="plain", strengths=["long"]),
+            api("short", other.address, model="plain", strengths=["short"]),
+        ]
+        settings = trained_home.settings(llm="auto", models=tables)
+        with running(settings) as client:
+            ask(client)
+    odds = json.loads(settings.chat_log.read_text("utf-8"))["llm"]["odds"]
+    assert odds["short"] > odds["long"]

@@ -79,6 +79,8 @@ class TestWords:
             ({"state": "off"}, "No language model in use"),
             ({"state": "loading", "model": "m"}, "m is loading"),
             ({"state": "something new"}, "is away"),
+            ({"state": "no_key", "model": "m"}, "m lacks its key"),
+            ({"state": "ready", "model": "m", "remote": True}, "messages leave this one"),
         ],
     )
     def test_the_status_line_names_the_model_or_the_way_out(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import ipaddress
 import json
 import random
 import time
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 
 from chatloop.core.errors import BackendError, BackendFault, SettingsError
+from chatloop.core.llm_settings import is_near
 from chatloop.turn.answer.llm.limits import LlmLimits
 from chatloop.turn.answer.llm.wire import HttpError
 
@@ -45,7 +45,7 @@ class LlmHttp:
     ) -> None:
         url = _checked(address)
         self.address = str(url.copy_with(userinfo=b""))
-        self.is_remote = not is_loopback(url.host)
+        self.is_remote = not is_near(self.address)
         self._body_limit_bytes = limits.body_limit_bytes
         self._refusal = refusal
         self._key = key
@@ -172,16 +172,6 @@ def seconds_to_wait(header: str) -> float:
     except ValueError:
         return 0.0
     return max(0.0, then.timestamp() - time.time())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address) is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _with_one_retry(send: Callable[[], Awaitable[T]]) -> T:
