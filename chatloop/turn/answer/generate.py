@@ -135,7 +135,8 @@ async def _ask(
     except BackendError as error:
         # A full house or an open breaker would write a line for each customer.
         level = logging.DEBUG if error.fault in _EXPECTED else logging.WARNING
-        log.log(level, "model %s: %s (%s)", model.name, error.fault, error)
+        # Its text: a log record that is kept must not keep the call's buffers alive.
+        log.log(level, "model %s: %s (%s)", model.name, error.fault, str(error))
         fault = error.fault
         if not first_ms:
             yield fault
