@@ -15,6 +15,7 @@ from tests.serve.scripted_api import (
     Script,
     from_help_page,
     from_llm,
+    handed_over,
     make_app,
     serving,
 )
@@ -88,14 +89,59 @@ def test_an_example_is_asked_by_a_click(site: str, page: Any, script: Script) ->
     assert "flight" in script.wait_for(script.chats)[0]["prompt"]
 
 
-def test_a_suggestion_is_sent_as_the_next_message(site: str, page: Any, script: Script) -> None:
+@pytest.mark.parametrize(("mode", "sent"), [("Automatic", "auto"), ("Local only", "local"),
+                                            ("Language model only", "auto")])  # fmt: skip
+def test_a_tapped_suggestion_is_sent_with_its_intent(
+    site: str, page: Any, script: Script, mode: str, sent: str
+) -> None:
     script.replies["hm"] = from_help_page("Here is a help page.")
     page.goto(site)
+    page.locator("#options .label-wrap").click()
+    page.get_by_label(mode).check()
     ask(page, "hm")
     page.get_by_role("button", name="How do I change my plan?").click()
     page.wait_for_function("document.querySelectorAll('.cl-badge').length === 2")
-    assert script.wait_for(script.chats, 2)[1]["prompt"] == "How do I change my plan?"
+    tapped = script.wait_for(script.chats, 2)[1]
+    assert (tapped["prompt"], tapped["suggested_intent"], tapped["mode"]) == (
+        "How do I change my plan?", "upgrade_plan", sent,
+    )  # fmt: skip
     assert page.get_by_role("button", name="talk to a person").count() == 0
+
+
+def test_a_person_can_be_tapped_and_the_ticket_is_shown(
+    site: str, page: Any, script: Script
+) -> None:
+    script.replies["hm"] = from_help_page("Here is a help page.")
+    script.replies["Would you like to talk to a person?"] = handed_over("We have your question.")
+    page.goto(site)
+    ask(page, "hm")
+    page.get_by_role("button", name="talk to a person").click()
+    card = page.locator(".cl-person")
+    card.wait_for()
+    assert "A person takes it from here" in card.inner_text()
+    assert "T-7K3M9P" in card.inner_text()
+    assert script.wait_for(script.chats, 2)[1]["suggested_intent"] == "person"
+
+
+def test_a_typed_question_carries_no_suggested_intent(site: str, page: Any, script: Script) -> None:
+    script.replies["hm"] = from_help_page("Here is a help page.")
+    page.goto(site)
+    ask(page, "hm")
+    ask(page, "something else", badges=2)
+    assert all("suggested_intent" not in chat for chat in script.wait_for(script.chats, 2))
+
+
+def test_a_cleared_chat_begins_a_new_session(site: str, page: Any, script: Script) -> None:
+    script.replies["hm"] = from_help_page("Here is a help page.")
+    page.goto(site)
+    ask(page, "hm")
+    page.locator("#chat .top-panel button").click()
+    page.wait_for_selector("#chat .example")
+    assert page.get_by_role("button", name="talk to a person").count() == 0
+    ask(page, "again")
+    first, second = script.wait_for(script.chats, 2)
+    assert second["history"] == []
+    assert second["session_id"] != first["session_id"]
 
 
 def test_a_reply_cannot_make_the_browser_fetch_anything(
@@ -226,7 +272,7 @@ def test_a_page_before_its_api_comes_alive_by_itself(page: Any, script: Script) 
             page.wait_for_selector("#status >> text=llama3.2 is ready")
             ask(page, "hello")
             link = page.locator(".cl-sources a").get_attribute("href")
-            assert link == f"http://127.0.0.1:{port}/manual/help/reset"
+            assert link == f"http://127.0.0.1:{port}/help/reset-password#ask"
 
 
 @pytest.mark.parametrize("width", [390, 1440])

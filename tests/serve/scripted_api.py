@@ -75,8 +75,13 @@ def done(answer: str, **changes: Any) -> Json:
         "route": {"arm": "local", "answered_by": "approved", "reason": "sure", "pscore": 1.0,
                   "threshold": 0.72, "certified": True},
         "sources": [{"page": "reset-password", "title": "Reset your password",
-                     "heading": "Ask for a link", "anchor": "ask", "url": "/manual/help/reset"}],
+                     "heading": "Ask for a link", "anchor": "ask",
+                     "url": "/help/reset-password#ask"}],
         "suggestions": [],
+        "supported": None,
+        "prompt_cut": False,
+        "remote": False,
+        "hand_over": None,
         "guard": {"pii": [], "flags": []},
         "usage": None,
         "degraded": False,
@@ -101,7 +106,7 @@ def from_help_page(answer: str) -> Json:
     route = {"arm": "local", "answered_by": "passage", "reason": "out_of_scope"}
     suggestions = [
         {"text": "How do I change my plan?", "intent": "upgrade_plan"},
-        {"text": "Would you like to talk to a person?", "intent": "talk_to_human"},
+        {"text": "Would you like to talk to a person?", "intent": "person"},
     ]
     return done(
         answer, chosen_model="fallback", route=route, degraded=True, confidence=0.22,
@@ -109,9 +114,18 @@ def from_help_page(answer: str) -> Json:
     )  # fmt: skip
 
 
+def handed_over(answer: str, reason: str = "asked_for_person") -> Json:
+    """A reply that ends in a ticket for a person."""
+    route = {"arm": "forced", "answered_by": "hand_over", "reason": reason}
+    return done(
+        answer, route=route, hand_over={"reason": reason, "ticket": "T-7K3M9P"}, sources=[],
+        turn_id="01PERSONTURN",
+    )  # fmt: skip
+
+
 @dataclass
 class Script:
-    """What the stand-in answers, and what it was asked."""
+    """What the stand-in answers, what it was asked, and in which answers its client `left`."""
 
     llm: Json = field(default_factory=lambda: dict(LLM_READY))
     replies: dict[str, Json] = field(default_factory=dict)
@@ -120,6 +134,7 @@ class Script:
     piece_delay_s: float = 0.0
     jobs: list[Json] = field(default_factory=lambda: _job_states(RESULT))
     chats: list[Json] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     feedback: list[Json] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     rollbacks: int = 0
@@ -166,7 +181,8 @@ def make_app(script: Script) -> FastAPI:
         if script.problem is not None:
             return JSONResponse(script.problem, script.problem["status"])
         reply = script.replies.get(body["prompt"], script.default)
-        return StreamingResponse(_events(reply, script), media_type="text/event-stream")
+        events = _events(reply, script, body["prompt"])
+        return StreamingResponse(events, media_type="text/event-stream")
 
     @app.post("/submit_feedback")
     async def submit_feedback(request: Request) -> Any:
@@ -213,10 +229,14 @@ def _add_plain_routes(app: FastAPI, script: Script) -> None:
         return {"version": RELEASES[1]["version"], "previous": RELEASES[0]["version"]}
 
 
-async def _events(reply: Json, script: Script) -> AsyncIterator[str]:
-    for word in reply["answer"].split(" "):
-        yield f"event: token\ndata: {json.dumps({'text': word + ' '})}\n\n"
-        await asyncio.sleep(script.piece_delay_s)
+async def _events(reply: Json, script: Script, prompt: str) -> AsyncIterator[str]:
+    try:
+        for word in reply["answer"].split(" "):
+            yield f"event: token\ndata: {json.dumps({'text': word + ' '})}\n\n"
+            await asyncio.sleep(script.piece_delay_s)
+    except asyncio.CancelledError:
+        script.note(script.left, prompt)
+        raise
     yield f"event: done\ndata: {json.dumps(reply)}\n\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -50,10 +51,25 @@ class TestClientOfTheApi:
 
     def test_pieces_arrive_before_the_answer_ends(self, client: Client, script: Script) -> None:
         script.piece_delay_s = 0.3
-        stream = client.chat_stream({"prompt": "hello", "mode": "auto"})
+        stream = iter(client.chat_stream({"prompt": "hello", "mode": "auto"}))
         started = time.monotonic()
         next(stream)
         assert time.monotonic() - started < 0.3 * 7
+
+    def test_a_stop_wakes_the_reader_and_hangs_up(self, client: Client, script: Script) -> None:
+        script.piece_delay_s = 60
+        stream = client.chat_stream({"prompt": "hello", "mode": "auto"})
+        events = iter(stream)
+        assert next(events).name == "token"
+        threading.Timer(0.2, stream.stop).start()
+        assert list(events) == []
+        assert stream.stopped
+        assert script.wait_for(script.left) == ["hello"]
+
+    def test_a_stop_after_the_end_changes_nothing(self, client: Client) -> None:
+        stream = client.chat_stream({"prompt": "hello", "mode": "auto"})
+        assert [e.name for e in stream][-1] == "done"
+        stream.stop()
 
     def test_each_call_carries_the_signed_visitor(self, client: Client, script: Script) -> None:
         client.health()

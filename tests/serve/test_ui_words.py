@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from chatloop.core.errors import BackendFault
+from chatloop.core.types import Reason
 from chatloop.serve.ui import words
 from tests.serve import scripted_api
-from tests.serve.scripted_api import done, from_help_page, from_llm
+from tests.serve.scripted_api import done, from_help_page, from_llm, handed_over
 
 
 def same(url: str) -> str:
@@ -27,6 +29,15 @@ class TestWords:
                 "approved answer – the language model took too long",
             ),
             (done("No", route={"answered_by": "refusal"}), "declined"),
+            (
+                from_llm("Hi") | {"degraded": True, "degraded_reason": "llm_timeout"},
+                "language model llama3.2 – the one asked first took too long",
+            ),
+            (
+                from_llm("Hi")
+                | {"degraded": True, "degraded_reason": "llm_interrupted", "interrupted": True},
+                "language model llama3.2 – it was interrupted",
+            ),
         ],
     )
     def test_the_badge_says_who_answered(self, body: dict[str, Any], expected: str) -> None:
@@ -45,6 +56,47 @@ class TestWords:
         assert "masked: email address" in badge
         assert "interrupted" in badge
 
+    @pytest.mark.parametrize("fault", BackendFault)
+    def test_every_fault_of_a_language_model_has_plain_words(self, fault: BackendFault) -> None:
+        assert fault in words._LLM_TROUBLE
+
+    @pytest.mark.parametrize(
+        ("changes", "chip"),
+        [
+            ({"remote": True}, "left this machine"),
+            ({"supported": False}, "no help page covers this"),
+            ({"prompt_cut": True}, "shortened"),
+        ],
+    )
+    def test_the_badge_says_what_speaks_against_a_reply(
+        self, changes: dict[str, Any], chip: str
+    ) -> None:
+        assert chip in words.badge(from_llm("Hi") | changes)
+        assert chip not in words.badge(from_llm("Hi"))
+
+    def test_pages_that_do_not_hold_the_answer_are_called_the_nearest(self) -> None:
+        assert "Help pages: <a" in words.reply(done("Hi"), same)
+        assert "Nearest help pages: <a" in words.reply(done("Hi", supported=False), same)
+
+    @pytest.mark.parametrize(
+        "reason", [Reason.ASKED_FOR_PERSON, Reason.REPEATED_FAILURE, Reason.POLICY]
+    )
+    def test_a_hand_over_is_a_card_with_its_ticket_and_reason(self, reason: Reason) -> None:
+        shown = words.reply(handed_over("Bye", reason), same)
+        assert "A person takes it from here." in shown
+        assert "Ticket T-7K3M9P" in shown
+        assert words._WHY_PERSON[reason] in shown
+
+    def test_a_hand_over_without_a_ticket_promises_nobody(self) -> None:
+        body = done("Write to us.", hand_over={"reason": "policy", "ticket": None})
+        shown = words.reply(body, same)
+        assert "one for a person" in shown
+        assert "takes it from here" not in shown
+
+    def test_a_stopped_reply_keeps_its_words(self) -> None:
+        assert words.stopped("Open Settings").startswith("Open Settings\n")
+        assert ">stopped<" in words.stopped("")
+
     def test_a_reply_brings_neither_html_nor_images(self) -> None:
         text = "<script>x</script> <img src=http://e.example/a> ![a](http://e.example/b) &lt;"
         shown = words.safe_markdown(text)
@@ -62,6 +114,11 @@ class TestWords:
         assert shown.count("<a ") == 1
         assert 'href="/manual/&quot;x"' in shown
         assert "&lt;b&gt;" in shown
+
+    def test_a_source_is_named_by_title_and_heading(self) -> None:
+        shown = words.reply(done("Hi"), same)
+        assert '<a href="/help/reset-password#ask"' in shown
+        assert ">Reset your password: Ask for a link</a>" in shown
 
     def test_a_source_without_an_address_leads_to_the_manual(self) -> None:
         shown = words.reply(done("Hi", sources=[{"title": "Plans"}]), same)

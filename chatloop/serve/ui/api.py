@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -78,6 +79,34 @@ class Gateway:
         return (self.api_url or "").rstrip("/") + url if url.startswith("/") else url
 
 
+class ChatStream:
+    """The events of one reply, to be read once. An `error` event becomes ApiError."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events as they arrive; none comes after `stop`."""
+        try:
+            with self._response as response:
+                for event in read_events(response.iter_content(chunk_size=None)):
+                    if self.stopped:
+                        return
+                    if event.name == "error":
+                        raise ApiError(_plain_words(event.data, 500))
+                    yield event
+        except (requests.RequestException, ValueError) as error:
+            if not self.stopped:
+                raise ApiError("The API broke off before the end of its answer.") from error
+
+    def stop(self) -> None:
+        """End it, from any thread: the reader wakes and hangs up, which stops the generation."""
+        self.stopped = True
+        with suppress(ValueError, RuntimeError, OSError):  # it ended by itself meanwhile
+            self._response.raw.shutdown()
+
+
 class Client:
     """Calls the API at `base_url`. Made for one gesture of one visitor; holds no connection."""
 
@@ -122,20 +151,9 @@ class Client:
         """State, progress and, at the end, the result of a job."""
         return self._json("GET", f"/retrain/{quote(job_id, safe='')}")
 
-    def chat_stream(self, body: Mapping[str, Any]) -> Generator[Event, None, None]:
-        """Send a message; yields the events as they arrive. An `error` event becomes ApiError.
-
-        Closing it hangs up.
-        """
-        answer = self._answer("POST", "/chat/stream", body, stream=True)
-        try:
-            with answer as response:
-                for event in read_events(response.iter_content(chunk_size=None)):
-                    if event.name == "error":
-                        raise ApiError(_plain_words(event.data, 500))
-                    yield event
-        except (requests.RequestException, ValueError) as error:
-            raise ApiError("The API broke off before the end of its answer.") from error
+    def chat_stream(self, body: Mapping[str, Any]) -> ChatStream:
+        """Send a message; returns the reply's events, which arrive while they are read."""
+        return ChatStream(self._answer("POST", "/chat/stream", body, stream=True))
 
     def _json(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, also: int = 200

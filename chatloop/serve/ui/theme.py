@@ -114,6 +114,11 @@ CSS = """
 .cl-sources { margin-top: 10px; font-size: .88rem; color: var(--cl-soft); }
 .cl-sources a { color: var(--cl-blue) !important; text-decoration: underline;
   text-underline-offset: 2px; }
+.cl-person { display: inline-flex; flex-direction: column; margin-top: 12px; padding: 10px 14px;
+  border: 1px solid var(--cl-line); border-left: 3px solid var(--cl-good); border-radius: 10px;
+  background: var(--cl-card); color: var(--cl-ink); font-size: .93rem; line-height: 1.5; }
+.cl-person b { color: inherit; } .cl-person small { color: var(--cl-soft); }
+.gradio-container:has(#stop) #chat .top-panel { display: none; }
 .cl-typing { color: var(--cl-soft); animation: cl-breathe 1.4s ease-in-out infinite; }
 @keyframes cl-breathe { 50% { opacity: .35; } }
 @media (prefers-reduced-motion: reduce) { .cl-typing { animation: none; } }
@@ -126,6 +131,8 @@ CSS = """
   color: var(--cl-blue); }
 .cl-suggestions button:hover { background: var(--cl-blue-bg); }
 .cl-ask { gap: 10px !important; flex-wrap: nowrap !important; align-items: stretch; }
+.cl-ask #stop { background: var(--cl-bad-bg) !important; color: var(--cl-bad) !important;
+  border: 1px solid var(--cl-bad) !important; box-shadow: none; }
 .cl-ask textarea { font-size: 1rem; border: 1px solid var(--cl-line) !important;
   border-radius: 12px; padding: 12px 14px; background: var(--cl-card); color: var(--cl-ink); }
 button.secondary:hover { background: var(--cl-blue-bg) !important;
@@ -185,6 +192,8 @@ button.secondary, button.stop { border: 1px solid var(--cl-line) !important; }
 
 @media (max-width: 640px) {
   .gradio-container main.contain { padding: 14px 12px 28px; }
+  #tab-chat:has(.cl-suggestions button:not(.hidden)) #chat {
+    height: clamp(260px, calc(100dvh - 490px), 720px) !important; }
   #chat .examples { grid-template-columns: 1fr; gap: 8px; padding: 8px 12px; }
   #chat .example { padding: 9px 14px; }
   .cl-table thead { display: none; }

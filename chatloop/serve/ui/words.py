@@ -34,16 +34,31 @@ _LLM_STATES = defaultdict(
     bad_key="has a key that is refused",
 )
 _LLM_TROUBLE = {
+    "llm_unreachable": "is away",
     "llm_timeout": "took too long",
     "llm_busy": "is busy",
     "llm_loading": "is still loading",
-    "llm_no_model": "has no model yet",
-    "llm_model_missing": "has no such model",
+    "llm_no_model": "is missing",
+    "llm_model_missing": "is not installed",
+    "llm_breaker_open": "is resting after failures",
     "llm_bad_reply": "gave no usable answer",
     "llm_interrupted": "was interrupted",
     "llm_rejected_request": "refused the request",
     "llm_no_key": "lacks its key",
     "llm_bad_key": "has a key that is refused",
+}
+_WARNINGS = (
+    ("interrupted", True, "interrupted", "the answer broke off"),
+    ("supported", False, "no help page covers this", "check the answer before you rely on it"),
+    ("remote", True, "left this machine", "a language model elsewhere read the question, masked"),
+    ("prompt_cut", True, "shortened", "not all of the conversation and help pages could be read"),
+)
+"""What a reply may have against it: field, value, chip, its explanation."""
+
+_WHY_PERSON = {
+    "asked_for_person": "You asked for one.",
+    "repeated_failure": "I could not help with this so far.",
+    "policy": "Questions of this kind always go to one.",
 }
 
 
@@ -58,9 +73,15 @@ def safe_markdown(text: str) -> str:
 
 
 def reply(done: Json, link: Callable[[str], str]) -> str:
-    """Return the whole reply as shown: its words, its sources, and the badge under it."""
+    """Return the whole reply as shown: words, hand-over, sources, and the badge under it."""
     text = safe_markdown(str(done.get("answer", "")))
-    return f"{text}\n\n{_sources(done, link)}{badge(done)}"
+    return f"{text}\n\n{_hand_over(done)}{_sources(done, link)}{badge(done)}"
+
+
+def stopped(text: str) -> str:
+    """Return what had come of a reply, as Markdown that is safe already, marked as stopped."""
+    chip = _chip("stopped", "masked", title="you stopped this answer")
+    return f'{text}\n\n<div class="cl-badge">{chip}</div>'
 
 
 def badge(done: Json) -> str:
@@ -77,8 +98,8 @@ def badge(done: Json) -> str:
     masked = (done.get("guard") or {}).get("pii") or []
     if masked:
         chips.append(_chip("masked: " + ", ".join(spaced(kind) for kind in masked), "masked"))
-    if done.get("interrupted"):
-        chips.append(_chip("interrupted", "masked"))
+    chips += [_chip(text, "masked", title=title) for key, value, text, title in _WARNINGS
+              if done.get(key) is value]  # fmt: skip
     return f'<div class="cl-badge">{"".join(chips)}</div>'
 
 
@@ -93,8 +114,29 @@ def who_answered(done: Json) -> str:
         who = f"answered locally · {who}"
     if done.get("degraded"):
         trouble = _LLM_TROUBLE.get(str(done.get("degraded_reason")), "is away")
-        who += f" – the language model {trouble}"
+        who += f" – {_whose_trouble(done, answered_by)} {trouble}"
     return who
+
+
+def _whose_trouble(done: Json, answered_by: str) -> str:
+    """Name what failed: a language model's words may stand although it, or another, did."""
+    if answered_by != "llm":
+        return "the language model"
+    return "it" if done.get("interrupted") else "the one asked first"
+
+
+def _hand_over(done: Json) -> str:
+    """Return the card that says that a person takes over, with the number to ask for."""
+    given = done.get("hand_over")
+    if not given:
+        return ""
+    why = _WHY_PERSON.get(str(given.get("reason")), "")
+    ticket = given.get("ticket")
+    if ticket:
+        text = f"<b>A person takes it from here.</b> Ticket {escape(str(ticket))}"
+    else:
+        text = "<b>This is one for a person.</b>"
+    return f'<div class="cl-person">{text}<small>{why}</small></div>'
 
 
 def _sources(done: Json, link: Callable[[str], str]) -> str:
@@ -103,12 +145,14 @@ def _sources(done: Json, link: Callable[[str], str]) -> str:
         url = str(source.get("url") or "/manual")
         if not url.startswith(("/", "http://", "https://")):
             continue
-        title = " · ".join(str(source[key]) for key in ("title", "heading") if source.get(key))
+        title = ": ".join(str(source[key]) for key in ("title", "heading") if source.get(key))
         links.append(
             f'<a href="{escape(link(url))}" target="_blank" rel="noopener">{escape(title)}</a>'
         )
-    links = list(dict.fromkeys(links))
-    return f'<div class="cl-sources">Help pages: {", ".join(links)}</div>' if links else ""
+    if not links:
+        return ""
+    label = "Nearest help pages" if done.get("supported") is False else "Help pages"
+    return f'<div class="cl-sources">{label}: {", ".join(dict.fromkeys(links))}</div>'
 
 
 def _chip(text: str, kind: str = "", *, title: str = "") -> str:
