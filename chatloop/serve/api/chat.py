@@ -146,6 +146,7 @@ def reply_of(outcome: Outcome) -> dict[str, Any]:
         "usage": asdict(r.usage) if r.usage else None,
         "context": r.context,
         "supported": r.supported,
+        "prompt_cut": r.prompt_cut,
         "remote": r.remote,
         "hand_over": {"reason": r.hand_over, "ticket": None} if r.hand_over else None,
         "degraded": r.degraded,

@@ -187,6 +187,7 @@ class ChatOut(BaseModel):
     usage: dict[str, float] | None
     context: str
     supported: bool | None
+    prompt_cut: bool
     remote: bool
     hand_over: HandOverOut | None
     degraded: bool
