@@ -100,6 +100,10 @@ class ChatStream:
             if not self.stopped:
                 raise ApiError("The API broke off before the end of its answer.") from error
 
+    def close(self) -> None:
+        """Hang up, from the thread that reads."""
+        self._response.close()
+
     def stop(self) -> None:
         """End it, from any thread: the reader wakes and hangs up, which stops the generation."""
         self.stopped = True

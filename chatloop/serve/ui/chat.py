@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -183,7 +184,8 @@ class Chat:
         page = str(request.session_hash)
         self._streams[page] = stream
         try:
-            yield from growing(stream, self._gateway.link)
+            with closing(stream):
+                yield from growing(stream, self._gateway.link)
         finally:
             self._streams.pop(page, None)
 
