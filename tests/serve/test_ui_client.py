@@ -62,7 +62,9 @@ class TestClientOfTheApi:
         events = iter(stream)
         assert next(events).name == "token"
         threading.Timer(0.2, stream.stop).start()
+        started = time.monotonic()
         assert list(events) == []
+        assert time.monotonic() - started < 30, "it waited for the next piece"
         assert stream.stopped
         assert script.wait_for(script.left) == ["hello"]
 
