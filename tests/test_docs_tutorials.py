@@ -39,8 +39,11 @@ def run(home: Path, address: str, snippet: str) -> str:
 
 @pytest.fixture
 def paged(tiny_home: Path, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The tiny bot's home, with the help pages that ship."""
-    for file in (ROOT / "data" / "knowledge").iterdir():
+    """The tiny bot's home, with the help pages that ship.
+
+    Without the list of what no page covers: with four intents, what it teaches makes no sense.
+    """
+    for file in (ROOT / "data" / "knowledge").glob("*.md"):
         shutil.copy(file, tiny_home / "data" / "knowledge")
     tiny_release(tiny_home)
     monkeypatch.chdir(ROOT)  # the retraining child finds the package there
