@@ -1,8 +1,9 @@
 """Judges whether the help pages answer a question at all: one probability.
 
-A logistic regression over how well the best passage fits and over the question's own words and
-word pairs ("do you have ..." about things that the pages never mention). It is fitted when the
-release is made, on questions known to be answered and known not to be; read here as numbers.
+A logistic regression over how well the best passage fits and over groups of characters of the
+question's own words ("do you have ..." about things that the pages never mention). It is fitted
+when the release is made, on questions known to be answered and known not to be; read here as
+numbers.
 """
 
 from __future__ import annotations

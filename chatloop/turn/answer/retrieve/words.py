@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 _TOKEN = re.compile(r"\w\w+")
 _WORD = re.compile(r"\w+")
@@ -16,6 +15,7 @@ _ENDINGS = re.compile(r"(?:ing|ied|ies|ed|es|s|e)$")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
 )
+GRAM_CHARS = (3, 4)
 _STOP = frozenset(
     "the an of to in on at for and or is are was were be been it its this that these those my our "
     "your you we me us they he she do does did can could would should will have has had with from "
@@ -31,9 +31,16 @@ def tokens(text: str) -> list[str]:
 
 
 def grams(text: str) -> list[str]:
-    """Return the distinct words and word pairs of a text, function words included."""
-    words = [form for word in _WORD.findall(text.lower()) for form in _forms(word)]
-    return list(dict.fromkeys([*words, *(f"{a} {b}" for a, b in pairwise(words))]))
+    """Return the distinct groups of three and four characters of the words of a text.
+
+    Each word stands between spaces, so that its beginning and end are groups of their own;
+    function words are included.
+    """
+    padded = [f" {word} " for word in _WORD.findall(text.lower())]
+    found = (
+        w[k : k + n] for w in padded for n in GRAM_CHARS for k in range(max(len(w) - n + 1, 1))
+    )
+    return list(dict.fromkeys(found))
 
 
 def _forms(word: str) -> Iterator[str]:

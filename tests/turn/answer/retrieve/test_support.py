@@ -4,7 +4,7 @@ import pytest
 
 from chatloop.turn.answer.retrieve.support import Support
 
-SUPPORT = Support((1.0, 2.0), -1.0, 0.5, {"gantt": -3.0, "do you": -1.0, "bill": 2.0})
+SUPPORT = Support((1.0, 2.0), -1.0, 0.5, {"gant": -3.0, " do": -1.0, "bil": 2.0})
 
 
 @pytest.mark.parametrize(
