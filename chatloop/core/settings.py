@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -33,9 +33,11 @@ from chatloop.core.llm_settings import (
     is_near,
     ollama_root,
 )
+from chatloop.core.setting_types import Names, SharedSecret, WebhookUrl
 
 PREFIX = "CHATLOOP_"
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+_SECRETS = ("secret", "database_url", "webhook_secret")
 
 
 class Settings(BaseSettings):
@@ -121,6 +123,19 @@ class Settings(BaseSettings):
         0.35, description="Below this confidence a turn is flagged."
     )
 
+    hand_over_after: int = Field(
+        2, ge=1, le=100, description="Unsure replies in a row before a person takes over."
+    )
+    hand_over_intents: Names = Field(
+        (), description="Intents that always go to a person, with commas between."
+    )
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Where tickets are sent: https, or http on this machine."
+    )
+    webhook_secret: SharedSecret | None = Field(
+        None, description="Signs what is sent there; needed with webhook_url."
+    )
+
     log_rotate_bytes: int = Field(
         64_000_000, ge=10_000, description="Size at which the chat log is rotated."
     )
@@ -137,6 +152,12 @@ class Settings(BaseSettings):
     new_intent_examples: int = Field(
         5, ge=1, description="Accepted examples that a proposed intent needs to join training."
     )
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError("webhook_url needs a webhook_secret: what is sent there is signed")
+        return self
 
     @property
     def data_dir(self) -> Path:
@@ -160,8 +181,8 @@ class Settings(BaseSettings):
 
     def revealed(self) -> str:
         """Return all values as JSON, secrets in the clear: only for a child process's pipe."""
-        values = self.model_dump(mode="json", exclude={"secret", "database_url"})
-        for name in ("secret", "database_url"):
+        values = self.model_dump(mode="json", exclude=set(_SECRETS))
+        for name in _SECRETS:
             hidden = getattr(self, name)
             values[name] = hidden.get_secret_value() if hidden else None
         return json.dumps(values)

@@ -91,9 +91,9 @@ class Exchange:
 class Incoming:
     """A message as it arrived: raw text, raw ids. Never written anywhere.
 
-    `suggested_intent`: the intent of a suggestion that was tapped, or PERSON. `hint_rung`: the rung of the
-    hint ladder that the caller wants, None = the learned one. `failures`: unsure replies in a
-    row, this session, so far.
+    `suggested_intent`: the intent of a suggestion that was tapped, or PERSON. `hint_rung`: the
+    rung of the hint ladder that the caller wants, None = the learned one. `failures`: unsure
+    replies in a row, this session, so far.
     """
 
     prompt: str

@@ -100,7 +100,7 @@ def _settled(mode: Mode, facts: Facts, person: Reason | None) -> _Choice | None:
 def _why_person(
     intent: Intent, policy: Policy, facts: Facts, doubt: Reason | None
 ) -> Reason | None:
-    """Return why a person takes over: what the intent asks for when it is sure, or one doubt more."""
+    """Return why a person takes over: a sure or tapped intent's own reason, or one doubt more."""
     known = not facts.follow_up and not why_not_local(intent, policy.threshold, has_answer=True)
     if facts.person and (facts.tapped or known):
         return facts.person
