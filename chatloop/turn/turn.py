@@ -49,12 +49,13 @@ _OF_ANSWER = tuple(f.name for f in fields(Answer) if f.name != "text")
 class Outcome:
     """What a message came to: the reply's words, and the record of how they came about.
 
-    `history`: the guarded lines before it, newest last.
+    `history`: the guarded lines before it, newest last. `ticket`: of a hand-over, once kept.
     """
 
     text: str
     record: TurnRecord
     history: tuple[Exchange, ...] = ()
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def test_a_closed_ticket_is_not_joined_nor_sent(tickets):
     assert not tickets.close("T-9")
     assert tickets.open(ticket("2")).ticket_id == "T-2"
     assert [t.state for t in tickets.newest()] == [TicketState.OPEN, TicketState.CLOSED]
-    assert [t.ticket_id for t in tickets.newest(TicketState.CLOSED)] == ["T-1"]
+    assert [t.ticket_id for t in tickets.newest([TicketState.CLOSED])] == ["T-1"]
     assert tickets.claim(NOW, 30).ticket_id == "T-2"
 
 

@@ -80,10 +80,13 @@ class Tickets:
         found = self._tickets(sa.select(TICKETS).where(_C.ticket_id == ticket_id))
         return found[0] if found else None
 
-    def newest(self, state: TicketState | None = None, limit: int = 100) -> list[Ticket]:
-        """Return tickets, newest first; None means every state."""
-        query = sa.select(TICKETS).order_by(_C.created_at.desc(), _C.ticket_id.desc())
-        return self._tickets((query.where(_C.state == state) if state else query).limit(limit))
+    def newest(
+        self, states: Sequence[TicketState] = tuple(TicketState), limit: int = 100
+    ) -> list[Ticket]:
+        """Return the tickets in one of `states`, newest first."""
+        query = sa.select(TICKETS).where(_C.state.in_(states))
+        query = query.order_by(_C.created_at.desc(), _C.ticket_id.desc())
+        return self._tickets(query.limit(limit))
 
     def close(self, ticket_id: str) -> bool:
         """Close a ticket; return whether there is one. Nobody sends it any more."""

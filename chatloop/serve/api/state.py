@@ -21,6 +21,7 @@ from chatloop.serve.conversation import Conversations
 from chatloop.serve.doctor.head import CheckUp
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
+from chatloop.serve.tickets.desk import Desk
 from chatloop.serve.wiring import House
 from chatloop.turn.turn import Turn
 
@@ -60,6 +61,7 @@ class State:
     intake: Intake
     retraining: Retraining
     conversations: Conversations
+    desk: Desk
     store_door: Door = field(default_factory=lambda: Door("store"))
     log_door: Door = field(default_factory=lambda: Door("log"))
     checkup: CheckUp = field(default_factory=CheckUp)

@@ -70,6 +70,7 @@ class Content:
         """Return why `intent` belongs to a person; None where words are enough."""
         entry = self.approved.get(intent or "")
         return HANDS_OVER.get(entry.hand_over or "") if entry else None
+
     @property
     def groups(self) -> dict[str, str]:
         """The group of each intent."""
