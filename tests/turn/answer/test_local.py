@@ -16,8 +16,8 @@ CONTENT = Content(
     approved={
         "get_invoice": Approved("See Billing.", "billing", "Do you want an invoice?"),
         "refund_request": Approved("Ask us.", None, ""),
-        "talk_to_human": Approved("We are here.", None, "", "asked"),
-        "legal_claim": Approved("", None, "", "policy"),
+        "talk_to_human": Approved("We are here.", None, "", hand_over="asked"),
+        "legal_claim": Approved("", None, "", hand_over="policy"),
     },
     passages=(PAGE,),
     messages=MESSAGES,
