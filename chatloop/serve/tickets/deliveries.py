@@ -82,7 +82,8 @@ class Deliveries:
             except Exception as error:
                 log.warning("tickets cannot be sent now (%s)", type(error).__name__)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_INTERVAL_S)
+                async with asyncio.timeout(LOOK_INTERVAL_S):
+                    await self._woken.wait()
 
     async def send_one(self) -> bool:
         """Send one ticket that is due; return whether there was one."""

@@ -39,8 +39,8 @@ class Desk:
         if not record.hand_over:
             return None
         try:
-            opened = self._door(self._tickets.open, self._ticket(outcome))
-            ticket: Ticket = await asyncio.wait_for(opened, STORE_LIMIT_S)
+            async with asyncio.timeout(STORE_LIMIT_S):
+                ticket: Ticket = await self._door(self._tickets.open, self._ticket(outcome))
         except Exception as error:  # whatever it is, the customer gets the reply
             self._missed += 1
             log.warning("turn %s has no ticket (%s)", record.turn_id, type(error).__name__)

@@ -56,6 +56,15 @@ def test_a_stream_names_the_ticket_too(client) -> None:
     assert done["hand_over"]["ticket"] == tickets_of(client)[0]["ticket_id"]
 
 
+def test_the_openai_door_names_the_ticket_too(trained_home) -> None:
+    with running(trained_home.settings(hand_over_intents="reset_password")) as client:
+        asked = [{"role": "user", "content": "please reset my password"}]
+        body = {"model": "auto", "messages": asked}
+        reply = client.post("/v1/chat/completions", json=body).json()
+        (ticket,) = tickets_of(client)
+    assert reply["chatloop"]["hand_over"] == {"reason": "policy", "ticket": ticket["ticket_id"]}
+
+
 def test_the_third_doubt_of_a_session_opens_a_ticket_and_the_next_one_starts_anew(client) -> None:
     replies = [ask(client, UNSURE, session_id="s1") for _ in range(4)]
     assert [bool(reply["hand_over"]) for reply in replies] == [False, False, True, False]
