@@ -115,3 +115,8 @@ def bucket(*parts: str) -> float:
     """Hash `parts` to a number in [0, 1): sticky assignment without storage."""
     digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+
+
+def ticket_id() -> str:
+    """Return a new ticket id: 50 random bits in letters that can be read out on the phone."""
+    return "T-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -33,9 +33,12 @@ from chatloop.core.llm_settings import (
     is_near,
     ollama_root,
 )
+from chatloop.core.setting_faults import in_one_line, nearest
+from chatloop.core.setting_types import Names, SharedSecret, WebhookUrl
 
 PREFIX = "CHATLOOP_"
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+_SECRETS = ("secret", "database_url", "webhook_secret")
 
 
 class Settings(BaseSettings):
@@ -121,6 +124,19 @@ class Settings(BaseSettings):
         0.35, description="Below this confidence a turn is flagged."
     )
 
+    hand_over_after: int = Field(
+        2, ge=1, le=100, description="Unsure replies in a row before a person takes over."
+    )
+    hand_over_intents: Names = Field(
+        (), description="Intents that always go to a person, with commas between."
+    )
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Where tickets are sent: https, or http on this machine."
+    )
+    webhook_secret: SharedSecret | None = Field(
+        None, description="Signs what is sent there; needed with webhook_url."
+    )
+
     log_rotate_bytes: int = Field(
         64_000_000, ge=10_000, description="Size at which the chat log is rotated."
     )
@@ -137,6 +153,12 @@ class Settings(BaseSettings):
     new_intent_examples: int = Field(
         5, ge=1, description="Accepted examples that a proposed intent needs to join training."
     )
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError("webhook_url needs a webhook_secret: what is sent there is signed")
+        return self
 
     @property
     def data_dir(self) -> Path:
@@ -160,8 +182,8 @@ class Settings(BaseSettings):
 
     def revealed(self) -> str:
         """Return all values as JSON, secrets in the clear: only for a child process's pipe."""
-        values = self.model_dump(mode="json", exclude={"secret", "database_url"})
-        for name in ("secret", "database_url"):
+        values = self.model_dump(mode="json", exclude=set(_SECRETS))
+        for name in _SECRETS:
             hidden = getattr(self, name)
             values[name] = hidden.get_secret_value() if hidden else None
         return json.dumps(values)
@@ -225,7 +247,7 @@ def load_settings(*, config: Path | None = None, **arguments: Any) -> Settings:
     try:
         return Settings(**{**values, **given})
     except ValidationError as error:
-        raise SettingsError(_in_one_line(error)) from error
+        raise SettingsError(in_one_line(error, Settings.model_fields)) from error
     except UnreadableVariable as error:
         raise SettingsError(
             'CHATLOOP_MODELS: no JSON; it looks like [{"name": "llama3.2"}, {"name": "qwen3"}]'
@@ -250,7 +272,9 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         raise SettingsError(f"{path}: not a readable TOML file ({error})") from error
     for key in values:
         if key not in Settings.model_fields:
-            raise SettingsError(f"{path}: unknown setting `{key}`{_nearest(key)}")
+            raise SettingsError(
+                f"{path}: unknown setting `{key}`{nearest(key, Settings.model_fields)}"
+            )
     return values
 
 
@@ -258,30 +282,6 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     for variable in environment:
         name = variable.removeprefix(PREFIX).lower()
         if variable.startswith(PREFIX) and name != "config" and name not in Settings.model_fields:
-            raise SettingsError(f"{variable}: unknown setting{_nearest(name)}")
-
-
-def _nearest(name: str, known: Iterable[str] = ()) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known or Settings.model_fields), n=1)
-    return f"; did you mean `{near[0]}`?" if near else "; see docs/reference/settings.md"
-
-
-def _in_one_line(error: ValidationError) -> str:
-    parts = []
-    for problem in error.errors(include_input=False, include_url=False)[:5]:
-        name, known = _place(problem["loc"])
-        key = str(problem["loc"][-1]) if problem["loc"] else ""
-        hint = _nearest(key, known) if problem["type"] == "extra_forbidden" else ""
-        message = problem["msg"].removeprefix("Value error, ")
-        parts.append(f"{name}: {message}{hint}" if name else f"{message}{hint}")
-    return "wrong setting: " + "; ".join(parts)
-
-
-def _place(path: tuple[int | str, ...]) -> tuple[str, Iterable[str]]:
-    """Return a setting's name, such as `models[0].address`, and the names it may be meant for."""
-    if len(path) > 1 and path[0] == "models":
-        key = f".{path[2]}" if len(path) > 2 else ""
-        return f"models[{path[1]}]{key}", ModelSettings.model_fields
-    return str(path[0]).lower() if path else "", Settings.model_fields
+            raise SettingsError(
+                f"{variable}: unknown setting{nearest(name, Settings.model_fields)}"
+            )

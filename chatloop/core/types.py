@@ -12,6 +12,9 @@ from enum import StrEnum
 OOS = "oos"
 """The out-of-scope class. It takes probability mass, it is never an answer."""
 
+PERSON = "person"
+"""What `suggested_intent` says when a person was tapped, whatever intents the data set has."""
+
 
 class Mode(StrEnum):
     """Who may answer, as the caller asked for it."""
@@ -88,9 +91,9 @@ class Exchange:
 class Incoming:
     """A message as it arrived: raw text, raw ids. Never written anywhere.
 
-    `suggested_intent`: the intent of a suggestion that was tapped. `hint_rung`: the rung of the
-    hint ladder that the caller wants, None = the learned one. `failures`: unsure replies in a
-    row, this session, so far.
+    `suggested_intent`: the intent of a suggestion that was tapped, or PERSON. `hint_rung`: the
+    rung of the hint ladder that the caller wants, None = the learned one. `failures`: unsure
+    replies in a row, this session, so far.
     """
 
     prompt: str
@@ -199,7 +202,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A way out of an unsure reply: a question to tap, and the intent behind it."""
+    """A way out of an unsure reply: a question to tap, and the intent behind it, or PERSON."""
 
     text: str
     intent: str | None

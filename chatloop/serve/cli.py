@@ -1,4 +1,4 @@
-"""`python -m chatloop ...`: serve, chat, feedback, models, promote, rollback, learned, doctor.
+"""`python -m chatloop ...`: serve, chat, feedback, models, rollback, learned, tickets, doctor ...
 
 Each command parses, makes one call and sets the exit code: 0 done, 1 a fault (one line), 2 usage.
 All but serve work with the server down.
@@ -56,6 +56,11 @@ def build_parser() -> argparse.ArgumentParser:
     promote.set_defaults(run=_promote)
     back = commands.add_parser("rollback", help="serve the release before the current one again")
     back.set_defaults(run=_rollback)
+    tickets = commands.add_parser("tickets", help="conversations that a person takes over")
+    tickets.add_argument("ticket", nargs="?", metavar="ID", help="show what was said in this one")
+    tickets.add_argument("--open", action="store_true", help="list only what nobody has closed")
+    tickets.add_argument("--close", metavar="ID", help="close one: it is dealt with")
+    tickets.set_defaults(run=_tickets)
     doctor.add_options(commands.add_parser("doctor", help="say what is wrong and what to type"))
     _add_learned(commands.add_parser("learned", help="show what ratings taught, or reset it"))
     return parser
@@ -152,3 +157,9 @@ def _learned(settings: Settings, given: argparse.Namespace, say: Say) -> None:
         reset(settings, (Kind(given.kind),) if given.kind else tuple(Kind), say)
     else:
         show(settings, say)
+
+
+def _tickets(settings: Settings, given: argparse.Namespace, say: Say) -> None:
+    from chatloop.serve.tickets.command import run
+
+    run(settings, given, say)

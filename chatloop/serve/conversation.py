@@ -1,6 +1,6 @@
 """Takes a turn in its conversation: the lines before it go in, what came of it is remembered.
 
-Every door (/chat, /v1, the terminal) takes its turns here.
+Every door (/chat, /v1, the terminal) takes its turns here, and a hand-over gets its ticket here.
 
 What counts as a failure is decided here: a reply in which the bot could offer no more than a
 passage or the way to a person.
@@ -16,6 +16,7 @@ from chatloop.core.ids import Pseudonyms
 from chatloop.core.telemetry import TurnRecord
 from chatloop.core.types import AnsweredBy, Incoming
 from chatloop.serve.memory import Memory, context_of
+from chatloop.serve.tickets.desk import Desk
 from chatloop.turn.turn import Outcome, Turn
 
 _UNSURE = (AnsweredBy.PASSAGE, AnsweredBy.HAND_OVER)
@@ -24,15 +25,14 @@ _UNSURE = (AnsweredBy.PASSAGE, AnsweredBy.HAND_OVER)
 class Conversations:
     """The conversations of this process. `memory` None = several workers, nothing is remembered."""
 
-    def __init__(self, pseudonyms: Pseudonyms, memory: Memory | None) -> None:
+    def __init__(self, pseudonyms: Pseudonyms, memory: Memory | None, desk: Desk) -> None:
         self._pseudonyms = pseudonyms
         self._memory = memory
+        self._desk = desk
 
     async def take(self, turn: Turn, incoming: Incoming) -> Outcome:
         """Answer a message whole."""
-        outcome = await turn.take(self.recall(incoming))
-        self.note(outcome.record)
-        return outcome
+        return await self._finish(await turn.take(self.recall(incoming)))
 
     async def stream(
         self, turn: Turn, incoming: Incoming, *, turn_id: str | None = None
@@ -40,9 +40,11 @@ class Conversations:
         """Yield the pieces of the reply, then the Outcome. `turn_id`: as in `Turn.stream`."""
         async with aclosing(turn.stream(self.recall(incoming), turn_id=turn_id)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Outcome):
-                    self.note(piece.record)
-                yield piece
+                yield await self._finish(piece) if isinstance(piece, Outcome) else piece
+
+    async def _finish(self, outcome: Outcome) -> Outcome:
+        self.note(outcome.record)
+        return replace(outcome, ticket=await self._desk.ticket_for(outcome))
 
     def recall(self, incoming: Incoming) -> Incoming:
         """Return the message with its history, where that came from, and the failures so far."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ from chatloop.loop.monitor.metrics import LogMetrics
 from chatloop.loop.store import Store
 from chatloop.serve.learned import LearnedState
 from chatloop.serve.llms import make_models
+from chatloop.serve.tickets.deliveries import Deliveries, Door
+from chatloop.serve.tickets.desk import Desk
+from chatloop.serve.tickets.webhook import Webhook
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.choose import LearnedChooser
@@ -45,6 +49,8 @@ from chatloop.turn.receive import Receive
 from chatloop.turn.record import Recorder
 from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,14 @@ def make_intake(settings: Settings) -> Iterator[Intake]:
         store.close()
 
 
+def make_desk(settings: Settings, store: Store, door: Door) -> Desk:
+    """Return where hand-overs become tickets, and where these are sent."""
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return Desk(store.tickets, door)
+    webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
+    return Desk(store.tickets, door, Deliveries(store.tickets, webhook, door))
+
+
 def make_turn(release: Release, house: House) -> Turn:
     """Bind the house to a verified release, and try it on its golden phrases.
 
@@ -148,6 +162,8 @@ def make_turn(release: Release, house: House) -> Turn:
             certified=certified,
             explore=settings.explore,
             llm_on=settings.llm != NO_LLM,
+            hand_over_intents=frozenset(settings.hand_over_intents),
+            hand_over_after=settings.hand_over_after,
         ),
         ladder=Ladder(
             content, load_retriever(release, content), models, settings.answer_max_tokens
@@ -157,6 +173,8 @@ def make_turn(release: Release, house: House) -> Turn:
         promise=promise,
     )
     _try_golden(release, turn)
+    for unknown in sorted(turn.policy.hand_over_intents - set(content.approved)):
+        log.warning("hand_over_intents: release %s has no intent %s", release.version, unknown)
     return turn
 
 

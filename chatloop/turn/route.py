@@ -17,7 +17,8 @@ class Policy:
     """What the decision rests on besides the message.
 
     `threshold` in [0, 1] acts at `>=`; `explore` is the share of sure local turns that go to
-    the LLM all the same; `llm_on` is False when no LLM is asked by choice.
+    the LLM all the same; `llm_on` is False when no LLM is asked by choice. `hand_over_intents` go
+    to a person; so does an unsure message after `hand_over_after` unsure replies in a row.
     """
 
     experiment: str
@@ -25,6 +26,8 @@ class Policy:
     certified: bool
     explore: float
     llm_on: bool
+    hand_over_intents: frozenset[str] = frozenset()
+    hand_over_after: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,16 @@ class Facts:
 
     `has_answer`: there is an approved answer for the best label. `llm_healthy`: a language model
     could answer now; without one nothing is explored. `refused`: why there is nothing to answer.
-    `person`: why it should go to a person. `follow_up`: it means nothing without what came before.
-    `tapped`: it is a suggestion that has an approved answer.
+    `person`: why its intent, the tapped one first, belongs to a person. `failed_before`: so many
+    unsure replies came before that one more should not. `follow_up`: it means nothing without what
+    came before. `tapped`: it is a suggestion that can be answered at once.
     """
 
     has_answer: bool
     llm_healthy: bool
     refused: Reason | None = None
     person: Reason | None = None
+    failed_before: bool = False
     follow_up: bool = False
     tapped: bool = False
 
@@ -56,14 +61,14 @@ class Facts:
 def decide(message: Message, intent: Intent, policy: Policy, facts: Facts) -> Plan:
     """Return the plan for one message.
 
-    Refusals come first, then what was tapped, then a person, where one may choose at all
+    Refusals come first, then a person, then what was tapped, where one may choose at all
     (`mode=llm` asks for a language model whatever the message); the rest is drawn.
     """
     q = message.ab_prob if policy.llm_on else 0.0
     e = policy.explore if policy.llm_on and facts.llm_healthy else 0.0
     doubt = why_not_local(intent, policy.threshold, has_answer=facts.has_answer)
     doubt = Reason.FOLLOW_UP if facts.follow_up else doubt
-    choice = _settled(message.mode, facts)
+    choice = _settled(message.mode, facts, _why_person(intent, policy, facts, doubt))
     if choice is None and message.mode is Mode.AUTO:
         choice = _auto(message, policy, doubt, q, e)
     choice = choice or _forced(message.mode, doubt)
@@ -79,17 +84,27 @@ def decide(message: Message, intent: Intent, policy: Policy, facts: Facts) -> Pl
     )
 
 
-def _settled(mode: Mode, facts: Facts) -> _Choice | None:
+def _settled(mode: Mode, facts: Facts, person: Reason | None) -> _Choice | None:
     """Return what is decided before any draw, and so never counts in experiments."""
     if facts.refused:
         return _Choice(Step.REFUSE, Arm.FORCED, facts.refused, None)
     if mode is Mode.LLM:
         return None
+    if person:
+        return _Choice(Step.HAND_OVER, Arm.FORCED, person, None)
     if facts.tapped:
         return _Choice(Step.APPROVED, Arm.FORCED, Reason.TAPPED, None)
-    if facts.person:
-        return _Choice(Step.HAND_OVER, Arm.FORCED, facts.person, None)
     return None
+
+
+def _why_person(
+    intent: Intent, policy: Policy, facts: Facts, doubt: Reason | None
+) -> Reason | None:
+    """Return why a person takes over: a sure or tapped intent's own reason, or one doubt more."""
+    known = not facts.follow_up and not why_not_local(intent, policy.threshold, has_answer=True)
+    if facts.person and (facts.tapped or known):
+        return facts.person
+    return Reason.REPEATED_FAILURE if facts.failed_before and doubt and not facts.tapped else None
 
 
 def why_not_local(intent: Intent, threshold: float, *, has_answer: bool) -> Reason | None:

@@ -17,7 +17,18 @@ from typing import Any
 
 from chatloop.core.ids import TurnIds
 from chatloop.core.telemetry import TurnRecord
-from chatloop.core.types import Answer, AnsweredBy, Incoming, Intent, Message, Plan, Reason, Verdict
+from chatloop.core.types import (
+    PERSON,
+    Answer,
+    AnsweredBy,
+    Exchange,
+    Incoming,
+    Intent,
+    Message,
+    Plan,
+    Reason,
+    Verdict,
+)
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.ladder import Ladder
 from chatloop.turn.classify import Scorer
@@ -36,10 +47,15 @@ _OF_ANSWER = tuple(f.name for f in fields(Answer) if f.name != "text")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a message came to: the reply's words, and the record of how they came about."""
+    """What a message came to: the reply's words, and the record of how they came about.
+
+    `history`: the guarded lines before it, newest last. `ticket`: of a hand-over, once kept.
+    """
 
     text: str
     record: TurnRecord
+    history: tuple[Exchange, ...] = ()
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +116,13 @@ class Turn:
             if status != "ok":
                 self.recorder.write(record)
         await self.recorder.write_through(record)
-        yield Outcome(draft.text, record)
+        yield Outcome(draft.text, record, draft.history)
 
     def _received(self, incoming: Incoming, turn_id: str) -> Message:
         """Take the message in; a suggestion that nobody made is dropped, not logged."""
         message = self.receive(incoming, turn_id)
         tapped = message.suggested_intent
-        if tapped is None or self.ladder.content.has_answer(tapped):
+        if tapped in {None, PERSON} or self.ladder.content.has_answer(tapped):
             return message
         return replace(message, suggested_intent=None)
 
@@ -115,6 +131,7 @@ class Turn:
         try:
             verdict = self.guard(message.text)
             history = tuple(replace(e, content=self.guard(e.content).text) for e in message.history)
+            draft.history = history
         except Exception:
             log.exception("turn %s: a guard failed, the text is dropped", draft.turn_id)
             verdict, history = Verdict("", blocked=True), ()
@@ -133,10 +150,18 @@ class Turn:
             has_answer=content.has_answer(intent.label),
             llm_healthy=models.fault() is None,
             refused=_why_refused(message, verdict),
+            person=self._person(message.suggested_intent or intent.label),
+            failed_before=message.failures >= self.policy.hand_over_after,
             follow_up=depends,
             tapped=message.suggested_intent is not None,
         )
         return decide(message, intent, self.policy, facts)
+
+    def _person(self, intent: str | None) -> Reason | None:
+        if intent == PERSON:
+            return Reason.ASKED_FOR_PERSON
+        by_setting = intent in self.policy.hand_over_intents
+        return Reason.POLICY if by_setting else self.ladder.content.person(intent)
 
     def _flag(self, message: Message, intent: Intent, draft: _Draft) -> None:
         # Clearly out of scope is no low confidence: it is an answer of its own.
@@ -163,6 +188,7 @@ class _Draft:
     text: str = ""
     stage_ms: dict[str, float] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    history: tuple[Exchange, ...] = ()
 
     def received(self, message: Message) -> Message:
         self.fields |= {

@@ -31,7 +31,8 @@ def store(request, tmp_path: Path) -> Iterator[Store]:
     yield store
     if on_server:
         with store._database.transaction() as connection:
-            for table in ("feedback", "proposed_intents", "jobs", "learned_state", "meta"):
+            tables = ("feedback", "proposed_intents", "jobs", "learned_state", "tickets", "meta")
+            for table in tables:
                 connection.exec_driver_sql(f"DROP TABLE {table}")
     store.close()
 

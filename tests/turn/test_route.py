@@ -170,3 +170,58 @@ def test_mode_llm_asks_the_language_model_whatever_the_message():
     facts = Facts(has_answer=True, llm_healthy=True, person=Reason.POLICY, tapped=True)
     decided = decide(replace(MESSAGE, mode=Mode.LLM), SURE, POLICY, facts)
     assert decided.step is Step.GENERATE
+
+
+DOUBTS = {
+    "unsure": UNSURE,
+    "out_of_scope": replace(SURE, in_scope=False),
+    "abstained": Intent(None, 0.0, in_scope=False),
+}
+
+
+@pytest.mark.parametrize("why", [Reason.ASKED_FOR_PERSON, Reason.POLICY])
+@pytest.mark.parametrize("intent", DOUBTS.values(), ids=DOUBTS)
+def test_an_intent_in_doubt_hands_nobody_over_unless_it_was_tapped(why, intent):
+    facts = Facts(has_answer=True, llm_healthy=True, person=why)
+    assert decide(MESSAGE, intent, POLICY, facts).step is Step.GENERATE
+    decided = decide(MESSAGE, intent, POLICY, replace(facts, tapped=True))
+    assert (decided.step, decided.reason) == (Step.HAND_OVER, why)
+
+
+def test_an_intent_that_a_person_takes_needs_no_approved_words():
+    facts = Facts(has_answer=False, llm_healthy=True, person=Reason.POLICY)
+    assert decide(MESSAGE, SURE, POLICY, facts).step is Step.HAND_OVER
+    assert decide(MESSAGE, UNSURE, POLICY, facts).step is Step.GENERATE
+
+
+def test_the_words_of_a_follow_up_hand_nobody_over():
+    facts = Facts(has_answer=True, llm_healthy=True, person=Reason.POLICY, follow_up=True)
+    assert decide(MESSAGE, SURE, POLICY, facts).reason is Reason.FOLLOW_UP
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.LOCAL])
+@pytest.mark.parametrize("intent", DOUBTS.values(), ids=DOUBTS)
+def test_one_doubt_more_after_repeated_failure_goes_to_a_person(mode, intent):
+    facts = Facts(has_answer=True, llm_healthy=True, failed_before=True)
+    decided = decide(replace(MESSAGE, mode=mode), intent, POLICY, facts)
+    assert (decided.step, decided.reason) == (Step.HAND_OVER, Reason.REPEATED_FAILURE)
+    assert (decided.arm, decided.pscore) == (Arm.FORCED, None)
+
+
+def test_after_repeated_failure_a_sure_or_tapped_message_is_answered():
+    facts = Facts(has_answer=True, llm_healthy=True, failed_before=True)
+    assert decide(MESSAGE, SURE, POLICY, facts).reason is Reason.SURE
+    assert decide(MESSAGE, UNSURE, POLICY, replace(facts, tapped=True)).reason is Reason.TAPPED
+    by_llm = decide(replace(MESSAGE, mode=Mode.LLM), UNSURE, POLICY, facts)
+    assert by_llm.step is Step.GENERATE
+
+
+def test_a_refusal_comes_before_any_person():
+    facts = Facts(
+        has_answer=True,
+        llm_healthy=True,
+        refused=Reason.BLOCKED,
+        person=Reason.POLICY,
+        failed_before=True,
+    )
+    assert decide(MESSAGE, SURE, POLICY, facts).step is Step.REFUSE

@@ -20,7 +20,7 @@ from chatloop.core.errors import DataError
 from chatloop.core.types import OOS
 from chatloop.loop.data.passages import sections
 from chatloop.loop.data.rows import LABEL_FORM
-from chatloop.turn.answer.content import HelpPassage
+from chatloop.turn.answer.content import HANDS_OVER, HelpPassage
 
 _SENTENCES = (
     "approved_degraded_intro",
@@ -39,10 +39,14 @@ _SENTENCES = (
 
 @dataclass(frozen=True, slots=True)
 class ApprovedAnswer:
-    """The words that the company stands behind for one intent; empty = not written yet."""
+    """The words that the company stands behind for one intent; empty = not written yet.
+
+    `hand_over`: a key of HANDS_OVER, when who has this intent goes to a person.
+    """
 
     answer: str
     page: str | None = None
+    hand_over: str | None = None
 
 
 def read_pages(folder: Path) -> list[HelpPassage]:
@@ -98,10 +102,13 @@ def read_answers(file: Path) -> dict[str, ApprovedAnswer]:
 
 def answer_of(where: str, entry: Any) -> ApprovedAnswer:
     """Return one entry as an answer; raises DataError that begins with `where`."""
-    if not isinstance(entry, dict) or set(entry) - {"answer", "page"}:
-        raise DataError(f"{where}: expected `answer:` and, if you like, `page:`")
-    page = entry.get("page")
-    return ApprovedAnswer(str(entry.get("answer") or "").strip(), str(page) if page else None)
+    if not isinstance(entry, dict) or set(entry) - {"answer", "page", "hand_over"}:
+        raise DataError(f"{where}: expected `answer:` and, if you like, `page:` and `hand_over:`")
+    page, hand_over = entry.get("page"), entry.get("hand_over")
+    if hand_over is not None and hand_over not in tuple(HANDS_OVER):
+        raise DataError(f"{where}: `hand_over:` is {' or '.join(HANDS_OVER)}, or left out")
+    answer = str(entry.get("answer") or "").strip()
+    return ApprovedAnswer(answer, str(page) if page else None, hand_over)
 
 
 def read_golden(file: Path) -> list[tuple[str, str]]:

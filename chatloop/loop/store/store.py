@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from chatloop.core.feedback import Feedback, FeedbackType
 from chatloop.loop.store.database import FEEDBACK, JOBS, LEARNED, PROPOSED, Database, TakenError
+from chatloop.loop.store.tickets import Tickets
 from chatloop.loop.store.values import Added, FeedbackStatus, Job, JobState, ProposedIntent, Ratings
 
 _FEEDBACK_COLUMNS = [FEEDBACK.c[f.name] for f in fields(Feedback)]
@@ -25,6 +26,7 @@ class Store:
     def __init__(self, url: str) -> None:
         """Take the address; nothing is opened or made before the first use."""
         self._database = Database(url)
+        self.tickets = Tickets(self._database)
 
     def close(self) -> None:
         """Close all connections."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chatloop.core.types import Exchange
+
 
 class FeedbackStatus(StrEnum):
     """What became of a piece of feedback. DUPLICATE is an answer only, never stored."""
@@ -69,3 +71,33 @@ class ProposedIntent:
     answer: str
     created_at: float
     source: str
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands. SENT: the help desk has it. CLOSED: a person is done with it."""
+
+    OPEN = "open"
+    SENT = "sent"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A conversation that a person takes over: why, whose (pseudonyms), and what was said.
+
+    `transcript` is guarded text, newest last. `attempts` counts tries to send it; `next_try_at`
+    is None when nobody is to send it any more, or ever was. `problem`: why the last try failed.
+    """
+
+    ticket_id: str
+    reason: str
+    created_at: float
+    updated_at: float
+    turn_id: str
+    user: str | None
+    session: str | None
+    transcript: tuple[Exchange, ...]
+    state: TicketState = TicketState.OPEN
+    attempts: int = 0
+    next_try_at: float | None = None
+    problem: str | None = None

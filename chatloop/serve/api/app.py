@@ -27,24 +27,25 @@ from chatloop.serve.api import (
     models,
     openai,
     pages,
+    tickets,
     turns,
 )
 from chatloop.serve.api.edge import Edge
 from chatloop.serve.api.problems import Problem, add_problem_handlers
-from chatloop.serve.api.state import State
+from chatloop.serve.api.state import Door, State
 from chatloop.serve.conversation import Conversations
 from chatloop.serve.live import Live
 from chatloop.serve.llms import close_models, start_models
 from chatloop.serve.memory import Memory
 from chatloop.serve.retraining import Retraining
 from chatloop.serve.ui.door import ELSEWHERE_PAGE, UiDoor
-from chatloop.serve.wiring import House, intake_of, make_house, make_turn
+from chatloop.serve.wiring import House, intake_of, make_desk, make_house, make_turn
 from chatloop.serve.workers import number_of_workers
 
 log = logging.getLogger(__name__)
 SITE = Path("site")
 _COUNT_INTERVAL_S = 5.0
-ROUTERS = (chat, turns, intents, feedback, models, metrics, health, openai, pages)
+ROUTERS = (chat, turns, intents, feedback, models, metrics, tickets, health, openai, pages)
 
 
 def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
@@ -96,6 +97,7 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     await state.live.look()
     tasks = [asyncio.create_task(state.live.follow()), asyncio.create_task(_keep_counting(state))]
     tasks.append(asyncio.create_task(_follow_learned(state)))
+    tasks += [asyncio.create_task(state.desk.run())]
     tasks += [asyncio.create_task(app.state.door.start())] if app.state.door else []
     try:
         yield
@@ -126,6 +128,7 @@ async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) ->
     if app.state.door:
         await app.state.door.stop()
     await state.retraining.close()
+    await state.desk.aclose()
     await close_models(state.house.models)
     await asyncio.to_thread(state.house.writer.close)
     await asyncio.to_thread(state.house.metrics.close)
@@ -140,6 +143,7 @@ def _make_state(settings: Settings, house: House) -> State:
     live = Live(settings.models_dir, settings.logs_dir, make)
     store = Store(settings.store_url)
     intake = intake_of(settings, store, house.secret, _known_labels(live))
+    desk = make_desk(settings, store, Door("tickets"))
     return State(
         settings=settings,
         house=house,
@@ -147,7 +151,8 @@ def _make_state(settings: Settings, house: House) -> State:
         store=store,
         intake=intake,
         retraining=Retraining(settings, store, live),
-        conversations=Conversations(house.pseudonyms, _memory(settings)),
+        conversations=Conversations(house.pseudonyms, _memory(settings), desk),
+        desk=desk,
     )
 
 

@@ -148,7 +148,7 @@ def reply_of(outcome: Outcome) -> dict[str, Any]:
         "supported": r.supported,
         "prompt_cut": r.prompt_cut,
         "remote": r.remote,
-        "hand_over": {"reason": r.hand_over, "ticket": None} if r.hand_over else None,
+        "hand_over": {"reason": r.hand_over, "ticket": outcome.ticket} if r.hand_over else None,
         "degraded": r.degraded,
         "degraded_reason": r.degraded_reason,
         "interrupted": r.interrupted,

@@ -50,7 +50,7 @@ def describe(state: State, findings: list[Finding], *, in_full: bool) -> dict[st
     writer, turn = state.house.writer, state.live.turn
     llm = _llm(state)
     well = writer.healthy and state.live.problem is None and llm["state"] in {"ready", "off"}
-    well = well and not has_failed(findings)
+    well = well and not has_failed(findings) and not state.desk.failing
     return {
         "status": NOT_READY if turn is None else ON if well else DEGRADED,
         "checks": on_wire(findings, in_full=in_full),
@@ -70,6 +70,7 @@ def describe(state: State, findings: list[Finding], *, in_full: bool) -> dict[st
             "torn_tails": writer.torn_tails,
             "problem": writer.last_error if not writer.healthy else None,
         },
+        "tickets": state.desk.status(),
         "uptime_s": round(time.time() - state.started, 1),
         "pid": os.getpid(),
     }

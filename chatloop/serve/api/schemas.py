@@ -57,7 +57,7 @@ class ChatIn(_In):
     session_id: Identity | None = Field(None, description="Kept only as a keyed hash.")
     history: list[Line] = Field(default_factory=list, max_length=20, description="Newest last.")
     suggested_intent: str | None = Field(
-        None, max_length=41, description="The intent of a suggestion that was tapped."
+        None, max_length=41, description="Intent of a suggestion that was tapped, or `person`."
     )
     hint_rung: int | None = Field(
         None, ge=0, le=9, description="Rung of the hint ladder to use; none: the learned one."
@@ -156,14 +156,14 @@ class SourceOut(BaseModel):
 
 
 class SuggestionOut(BaseModel):
-    """Something to tap instead of typing again. No intent: a person."""
+    """Something to tap instead of typing again: send `intent` back as `suggested_intent`."""
 
     text: str
     intent: str | None
 
 
 class HandOverOut(BaseModel):
-    """A person takes it from here. No ticket: there is none yet, the words say how to reach one."""
+    """A person takes it from here. No ticket: none could be stored; the words are still true."""
 
     reason: str
     ticket: str | None

@@ -21,6 +21,7 @@ from chatloop.serve.conversation import Conversations
 from chatloop.serve.doctor.head import CheckUp
 from chatloop.serve.live import Live
 from chatloop.serve.retraining import Retraining
+from chatloop.serve.tickets.desk import Desk
 from chatloop.serve.wiring import House
 from chatloop.turn.turn import Turn
 
@@ -40,7 +41,10 @@ class Door:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, lambda: work(*args, **named))
         try:
-            return await asyncio.wait_for(future, _DOOR_LIMIT_S)
+            # Not wait_for: before Python 3.12 it can swallow a cancellation, and a task then never
+            # ends (python/cpython#86296).
+            async with asyncio.timeout(_DOOR_LIMIT_S):
+                return await future
         except TimeoutError as error:
             raise Problem("store", f"the {self._name} did not answer in time; try again") from error
 
@@ -60,6 +64,7 @@ class State:
     intake: Intake
     retraining: Retraining
     conversations: Conversations
+    desk: Desk
     store_door: Door = field(default_factory=lambda: Door("store"))
     log_door: Door = field(default_factory=lambda: Door("log"))
     checkup: CheckUp = field(default_factory=CheckUp)

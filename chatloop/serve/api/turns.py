@@ -107,7 +107,8 @@ def _again(decider: _Decider, record: TurnRecord, text: str, experiment: str) ->
         has_answer=decider.content.has_answer(intent.label),
         llm_healthy=True,  # the recorded `explore` is already the one that was in force
         refused=_one_of(record, Reason.BLOCKED, Reason.EMPTY),
-        person=_one_of(record, Reason.ASKED_FOR_PERSON, Reason.REPEATED_FAILURE, Reason.POLICY),
+        person=_one_of(record, Reason.ASKED_FOR_PERSON, Reason.POLICY),
+        failed_before=record.reason == Reason.REPEATED_FAILURE,
         follow_up=record.follow_up,
         tapped=record.suggested_intent is not None,
     )

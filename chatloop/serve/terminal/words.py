@@ -39,6 +39,8 @@ def summary(done: Json) -> str:
     why = WHY.get(str((done.get("route") or {}).get("reason")))
     intent = f"{spaced(done['intent'])} {percent(done['confidence'])}" if done.get("intent") else ""
     parts = [who_answered(done), why, intent, duration(done.get("latency_ms"))]
+    ticket = (done.get("hand_over") or {}).get("ticket")
+    parts += [f"ticket {ticket}"] if ticket else []
     parts += ["this left the machine"] if done.get("remote") else []
     parts += ["interrupted"] if done.get("interrupted") else []
     return " | ".join(part for part in parts if part)

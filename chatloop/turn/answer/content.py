@@ -12,9 +12,13 @@ from typing import Any
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.release import Release
+from chatloop.core.types import Reason
 from chatloop.turn.answer.hints import HintLadder, load_hints
 
 ANSWERS, PASSAGES, MESSAGES, PROMPT = "answers.json", "passages.json", "messages.json", "prompt.txt"
+
+HANDS_OVER = {"asked": Reason.ASKED_FOR_PERSON, "policy": Reason.POLICY}
+"""What an answer's `hand_over` may say: who has this intent wants a person, or must get one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,14 @@ class Approved:
     """The company's words for one intent, its help page, and how to ask "did you mean ...?".
 
     `group`: kindred intents share one, for choosing a language model; empty = none.
+    `hand_over`: a key of HANDS_OVER, None where the words are enough.
     """
 
     answer: str
     page: str | None
     question: str
     group: str = ""
+    hand_over: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,11 @@ class Content:
     def has_answer(self, intent: str | None) -> bool:
         """Whether there are approved words for `intent`."""
         return intent is not None and intent in self.approved and bool(self.approved[intent].answer)
+
+    def person(self, intent: str | None) -> Reason | None:
+        """Return why `intent` belongs to a person; None where words are enough."""
+        entry = self.approved.get(intent or "")
+        return HANDS_OVER.get(entry.hand_over or "") if entry else None
 
     @property
     def groups(self) -> dict[str, str]:

@@ -49,7 +49,8 @@ class Ladder:
         if plan.step is Step.APPROVED:
             return local.approved(self.content, _tapped(message, intent))
         if plan.step is Step.HAND_OVER:
-            return local.hand_over(self.content, intent, plan.reason)
+            label = _tapped(message, intent)
+            return local.hand_over(self.content, intent, plan.reason, label)
         found = self._search(plan, message, intent)
         return local.passage_or_hand_over(self.content, found, intent)
 

@@ -6,7 +6,7 @@ None of them can fail: they only put together texts that the release brought alo
 from __future__ import annotations
 
 from chatloop.core.errors import BackendFault
-from chatloop.core.types import Answer, AnsweredBy, Intent, Reason, Source, Suggestion
+from chatloop.core.types import PERSON, Answer, AnsweredBy, Intent, Reason, Source, Suggestion
 from chatloop.turn.answer.content import Content, HelpPassage
 from chatloop.turn.answer.retrieve import Found
 
@@ -21,6 +21,11 @@ _INTROS = {
     BackendFault.BAD_REPLY: "passage_intro_llm_failed",
     BackendFault.INTERRUPTED: "passage_intro_llm_failed",
     BackendFault.REJECTED: "passage_intro_llm_failed",
+}
+_HAND_OVERS = {
+    Reason.ASKED_FOR_PERSON: "hand_over_asked",
+    Reason.POLICY: "hand_over_policy",
+    Reason.REPEATED_FAILURE: "hand_over_repeated",
 }
 
 
@@ -46,12 +51,23 @@ def _page_of(content: Content, intent: str) -> tuple[Source, ...]:
     return (Source(passage.page, passage.title, "", "", 0.0),) if passage else ()
 
 
-def hand_over(content: Content, intent: Intent, reason: Reason) -> Answer:
-    """Return how to reach a person: the approved words for it when the customer asked."""
-    text = content.messages["hand_over"]
-    if reason is Reason.ASKED_FOR_PERSON and intent.label is not None:
-        text = content.approved[intent.label].answer
-    return Answer(text=text, answered_by=AnsweredBy.HAND_OVER, chosen_model=LOCAL, hand_over=reason)
+def hand_over(content: Content, intent: Intent, reason: Reason, label: str | None) -> Answer:
+    """Return how to reach a person; after repeated failure with guesses, as any unsure reply.
+
+    `label`: the intent that was tapped, else the best. When its own entry says that it goes to a
+    person, its approved words are given, else the sentence for the reason.
+    """
+    unsure = reason is Reason.REPEATED_FAILURE
+    text = content.messages.get(_HAND_OVERS[reason]) or content.messages["hand_over"]
+    if label is not None and content.has_answer(label) and content.person(label) is reason:
+        text = content.approved[label].answer
+    return Answer(
+        text=text,
+        answered_by=AnsweredBy.HAND_OVER,
+        chosen_model=LOCAL,
+        hand_over=reason,
+        suggestions=_suggestions(content, intent) if unsure else (),
+    )
 
 
 def passage_or_hand_over(
@@ -88,10 +104,14 @@ def _suggestions(content: Content, intent: Intent) -> tuple[Suggestion, ...]:
 
 def to_a_person(content: Content) -> tuple[Suggestion, ...]:
     """Return the way out that is always there."""
-    return (Suggestion(content.messages["talk_to_person_question"], None),)
+    return (Suggestion(content.messages["talk_to_person_question"], PERSON),)
 
 
 def refusal(content: Content, *, empty: bool) -> Answer:
-    """Return the fixed reply to a message that is not processed."""
-    key = "empty_message" if empty else "refusal"
-    return Answer(text=content.messages[key], answered_by=AnsweredBy.REFUSAL, chosen_model=LOCAL)
+    """Return the fixed reply to a message that is not processed; a person is still a way out."""
+    return Answer(
+        text=content.messages["empty_message" if empty else "refusal"],
+        answered_by=AnsweredBy.REFUSAL,
+        chosen_model=LOCAL,
+        suggestions=to_a_person(content),
+    )

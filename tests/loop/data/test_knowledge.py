@@ -14,6 +14,13 @@ from chatloop.loop.data.knowledge import (
 )
 from tests.fakes import GOLDEN, MESSAGES
 
+MAY_BE_ABSENT = {
+    "suggestions_intro",
+    "interrupted_note",
+    "hand_over_asked",
+    "hand_over_policy",
+    "hand_over_repeated",
+}
 PAGE = "---\ntitle: T\n---\n\nLead.\n## One two!\nFirst.\n\n## Two\nSecond <!-- no -->\u200bline.\n"
 
 
@@ -65,6 +72,11 @@ def test_answers_are_read(home):
     assert answers["reset_password"].page == "passwords"
 
 
+def test_an_answer_may_say_that_a_person_takes_over(tmp_path):
+    path = write(tmp_path / "a.yaml", "answers:\n  aa: {answer: x, hand_over: policy}\n")
+    assert read_answers(path) == {"aa": ApprovedAnswer("x", None, "policy")}
+
+
 def test_an_answer_not_written_yet_is_empty(tmp_path):
     path = write(tmp_path / "a.yaml", "answers:\n  aa:\n    answer:\n  bb: {answer: ' x '}\n")
     assert read_answers(path) == {"aa": ApprovedAnswer(""), "bb": ApprovedAnswer("x")}
@@ -80,6 +92,8 @@ def test_an_answer_not_written_yet_is_empty(tmp_path):
         ("answers:\n  Bad Name: {answer: x}", "`Bad Name`: an intent must look like"),
         ("answers:\n  aa: x", "`aa`: expected `answer:`"),
         ("answers:\n  aa: {answer: x, pages: y}", "`aa`: expected `answer:`"),
+        ("answers:\n  aa: {answer: x, hand_over: later}", "`aa`: `hand_over:` is asked or policy"),
+        ("answers:\n  aa: {answer: x, hand_over: {}}", "`aa`: `hand_over:` is asked or policy"),
         (b"answers: \xff", "not UTF-8"),
     ],
 )
@@ -116,7 +130,7 @@ def test_a_missing_language_is_named(tmp_path, raw):
         read_messages(write(tmp_path / "m.yaml", raw))
 
 
-@pytest.mark.parametrize("key", sorted(set(MESSAGES) - {"suggestions_intro", "interrupted_note"}))
+@pytest.mark.parametrize("key", sorted(set(MESSAGES) - MAY_BE_ABSENT))
 @pytest.mark.parametrize("value", [None, "''", "' '"])
 def test_a_sentence_that_the_bot_needs_may_not_be_missing_or_empty(home, key, value):
     path = home / "data" / "messages.yaml"

@@ -39,6 +39,14 @@ def test_a_degraded_answer_says_so_in_words() -> None:
     assert "this left the machine" in sees
 
 
+def test_a_hand_over_names_its_ticket() -> None:
+    handed = {"reason": "policy", "ticket": "T-0123456789"}
+    done = reply("A person will.", route=ROUTE | {"reason": "policy"}, hand_over=handed)
+    sees = talk(ScriptedBot(["A person will.", done]), "refund?").sees
+    assert "a person decides this" in sees
+    assert "| ticket T-0123456789" in sees
+
+
 def test_every_reason_has_words() -> None:
     assert set(words.WHY) == set(Reason)
 

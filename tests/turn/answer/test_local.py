@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chatloop.core.errors import BackendFault
-from chatloop.core.types import AnsweredBy, Intent, IntentScore, Source
+from chatloop.core.types import PERSON, AnsweredBy, Intent, IntentScore, Reason, Source
 from chatloop.turn.answer import local
 from chatloop.turn.answer.content import Approved, Content, HelpPassage
 from chatloop.turn.answer.retrieve import Found
@@ -16,6 +16,8 @@ CONTENT = Content(
     approved={
         "get_invoice": Approved("See Billing.", "billing", "Do you want an invoice?"),
         "refund_request": Approved("Ask us.", None, ""),
+        "talk_to_human": Approved("We are here.", None, "", hand_over="asked"),
+        "legal_claim": Approved("", None, "", hand_over="policy"),
     },
     passages=(PAGE,),
     messages=MESSAGES,
@@ -90,7 +92,7 @@ def test_up_to_three_likely_intents_are_offered_and_always_a_person():
         ("Do you want an invoice?", "get_invoice"),
         ("Is it about: refund request?", "refund_request"),
         ("Is it about: water plants?", "water_plants"),
-        ("Talk to a person?", None),
+        ("Talk to a person?", PERSON),
     ]
     nothing = local.passage_or_hand_over(CONTENT, NOTHING, Intent(None, 0.0, in_scope=False))
     assert [s.text for s in nothing.suggestions] == ["Talk to a person?"]
@@ -99,7 +101,36 @@ def test_up_to_three_likely_intents_are_offered_and_always_a_person():
 def test_unlikely_intents_are_not_offered():
     top = (IntentScore("get_invoice", 0.9), IntentScore("refund_request", 0.019))
     answer = local.passage_or_hand_over(CONTENT, NOTHING, Intent("get_invoice", 0.9, True, top))
-    assert [s.intent for s in answer.suggestions] == ["get_invoice", None]
+    assert [s.intent for s in answer.suggestions] == ["get_invoice", PERSON]
+
+
+@pytest.mark.parametrize(
+    ("reason", "label", "text"),
+    [
+        (Reason.ASKED_FOR_PERSON, "talk_to_human", "We are here."),
+        (Reason.ASKED_FOR_PERSON, PERSON, MESSAGES["hand_over_asked"]),
+        (Reason.POLICY, "legal_claim", MESSAGES["hand_over_policy"]),
+        (Reason.POLICY, "talk_to_human", MESSAGES["hand_over_policy"]),
+        (Reason.POLICY, "refund_request", MESSAGES["hand_over_policy"]),
+        (Reason.REPEATED_FAILURE, "talk_to_human", MESSAGES["hand_over_repeated"]),
+        (Reason.REPEATED_FAILURE, None, MESSAGES["hand_over_repeated"]),
+    ],
+)
+def test_a_hand_over_has_its_intents_own_words_else_a_sentence_for_its_reason(reason, label, text):
+    answer = local.hand_over(CONTENT, SURE, reason, label)
+    assert (answer.text, answer.answered_by) == (text, AnsweredBy.HAND_OVER)
+    assert (answer.hand_over, answer.chosen_model, answer.degraded) == (reason, "local", False)
+
+
+def test_a_release_from_before_these_sentences_says_the_old_one():
+    old = replace(CONTENT, messages={"hand_over": "Write to us."})
+    assert local.hand_over(old, SURE, Reason.POLICY, None).text == "Write to us."
+
+
+def test_only_a_hand_over_after_doubt_offers_guesses():
+    after_doubt = local.hand_over(CONTENT, SURE, Reason.REPEATED_FAILURE, None)
+    assert [s.intent for s in after_doubt.suggestions] == ["get_invoice", PERSON]
+    assert local.hand_over(CONTENT, SURE, Reason.POLICY, None).suggestions == ()
 
 
 @pytest.mark.parametrize(("empty", "key"), [(True, "empty_message"), (False, "refusal")])
@@ -107,3 +138,4 @@ def test_a_refusal_is_a_fixed_sentence(empty, key):
     answer = local.refusal(CONTENT, empty=empty)
     assert (answer.text, answer.answered_by) == (MESSAGES[key], AnsweredBy.REFUSAL)
     assert (answer.chosen_model, answer.degraded) == ("local", False)
+    assert [s.intent for s in answer.suggestions] == [PERSON]
