@@ -12,13 +12,16 @@ import logging
 import os
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.settings import Settings
 from chatloop.loop.retrain.job import failed, new_job, spawn, take_lock
-from chatloop.loop.store import Job, JobState, Store
+from chatloop.loop.store import Job, JobState
 from chatloop.serve.live import Live
+
+if TYPE_CHECKING:
+    from chatloop.loop.store import Store
 
 log = logging.getLogger(__name__)
 _LOOK_INTERVAL_S = 0.2

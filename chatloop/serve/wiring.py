@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chatloop.core.errors import ReleaseError
 from chatloop.core.ids import Pseudonyms, TurnIds, load_secret
@@ -27,7 +28,6 @@ from chatloop.loop.feedback.reports import FILE as REPORTS
 from chatloop.loop.feedback.reports import Reports
 from chatloop.loop.monitor.lookup import find_record
 from chatloop.loop.monitor.metrics import LogMetrics
-from chatloop.loop.store import Store
 from chatloop.serve.learned import LearnedState
 from chatloop.serve.llms import make_models
 from chatloop.serve.tickets.deliveries import Deliveries, Door
@@ -49,6 +49,9 @@ from chatloop.turn.receive import Receive
 from chatloop.turn.record import Recorder
 from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
+
+if TYPE_CHECKING:  # SQLAlchemy is loaded by the functions that need it
+    from chatloop.loop.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +127,8 @@ def make_learner(settings: Settings, store: Store) -> Learner:
 @contextmanager
 def make_intake(settings: Settings) -> Iterator[Intake]:
     """Open store and intake for one command, without a server."""
+    from chatloop.loop.store import Store
+
     given = settings.secret.get_secret_value() if settings.secret else None
     secret = load_secret(settings.data_dir, given)
     store = Store(settings.store_url)

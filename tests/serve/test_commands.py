@@ -112,10 +112,24 @@ def test_a_staff_report_lands_in_store_and_file_redacted(trained_home) -> None:
 
 
 def test_importing_the_server_imports_nothing_of_training_or_search(trained_home) -> None:
-    heavy = "{'sklearn', 'joblib', 'gradio', 'bm25s', 'scipy', 'faiss'}"
-    code = f"import main, sys; print(sorted({heavy} & set(sys.modules)))"
-    result = run(trained_home.path, "-c", code)
-    assert result.stdout.strip() == "[]", result
+    loaded = loaded_by("import main", trained_home.path)
+    assert not loaded & {"sklearn", "joblib", "gradio", "bm25s", "scipy", "faiss"}
+
+
+def test_what_only_a_running_server_needs_is_loaded_at_its_start(trained_home) -> None:
+    assert not loaded_by("import main", trained_home.path) & {"sqlalchemy", "httpx", "pandas"}
+    start = (
+        "import main; from fastapi.testclient import TestClient; TestClient(main.app).__enter__()"
+    )
+    assert "sqlalchemy" in loaded_by(start, trained_home.path)
+
+
+def loaded_by(code: str, home: Path) -> set[str]:
+    """The modules that a fresh process has loaded after `code`."""
+    ending = "; import os, sys; print(*sys.modules, flush=True); os._exit(0)"
+    result = run(home, "-c", code + ending)
+    assert result.returncode == 0, result
+    return set(result.stdout.split())
 
 
 def test_prepare_and_train_say_what_they_do(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from chatloop.core.errors import ChatloopError, DataError
 from chatloop.core.feedback import Feedback, FeedbackType
@@ -23,9 +24,12 @@ from chatloop.loop.data.parts import near_duplicate_key
 from chatloop.loop.feedback.copy import CsvCopy
 from chatloop.loop.feedback.labels_form import LabelVerdict, check_label
 from chatloop.loop.feedback.reports import REPORT_TYPES, Reports
-from chatloop.loop.store import Added, FeedbackStatus, ProposedIntent, Store
+from chatloop.loop.store import Added, FeedbackStatus, ProposedIntent
 from chatloop.turn.guard.pii import redact
 from chatloop.turn.receive import normalise
+
+if TYPE_CHECKING:
+    from chatloop.loop.store import Store
 
 _log = logging.getLogger(__name__)
 

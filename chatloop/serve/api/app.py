@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 from chatloop import __version__
 from chatloop.core.settings import Settings
 from chatloop.loop.feedback.learned import read_learned
-from chatloop.loop.store import Store
 from chatloop.serve.api import (
     chat,
     feedback,
@@ -139,6 +138,8 @@ async def _close(app: FastAPI, state: State, tasks: list[asyncio.Task[None]]) ->
 
 
 def _make_state(settings: Settings, house: House) -> State:
+    from chatloop.loop.store import Store
+
     make = partial(make_turn, house=house)
     live = Live(settings.models_dir, settings.logs_dir, make)
     store = Store(settings.store_url)

@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
 
 from chatloop.core.settings import Settings
 from chatloop.loop.feedback.intake import Intake
-from chatloop.loop.store import Store
 from chatloop.serve.api.edge import is_local
 from chatloop.serve.api.problems import Problem
 from chatloop.serve.conversation import Conversations
@@ -24,6 +23,9 @@ from chatloop.serve.retraining import Retraining
 from chatloop.serve.tickets.desk import Desk
 from chatloop.serve.wiring import House
 from chatloop.turn.turn import Turn
+
+if TYPE_CHECKING:
+    from chatloop.loop.store import Store
 
 T = TypeVar("T")
 _DOOR_LIMIT_S = 10.0
