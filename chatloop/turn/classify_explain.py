@@ -68,11 +68,11 @@ def _add(scorer: Scorer, grams: Grams, parts: NDArray[np.float64]) -> None:
     """Add one block: each occurrence of a feature has an equal part of its value."""
     rows, values = scorer._weigh([feature for feature, _ in grams])
     weights = scorer._weights[rows].astype(np.float64)
-    added = values[:, None] * (weights - weights.mean(axis=1, keepdims=True))
+    added = np.array(values)[:, None] * (weights - weights.mean(axis=1, keepdims=True))
     occurrences: dict[int, list[tuple[int, ...]]] = defaultdict(list)
     for feature, words in grams:
         occurrences[feature].append(words)
-    for feature, total in zip(rows.tolist(), added, strict=True):
+    for feature, total in zip(rows, added, strict=True):
         for words in occurrences[feature]:
             for word in words:
                 parts[word] += total / (len(words) * len(occurrences[feature]))

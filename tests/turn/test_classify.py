@@ -20,6 +20,7 @@ from tests.fakes import GOLDEN, OUTSIDE, SURE, UNKNOWN, UNSURE, tiny_rows
 ODD = ["a", "!!! reset", "RESET MY PASSWORD", "İstanbul ΣΑΣ ß reset", "reset\u00a0my\u2003password"]
 ODD += [
     "password " * 300,
+    *("reset my password " * n for n in (3, 9, 12, 40)),
     "invoice" * 400,
     "don't re-set o'neil's pass_word",
     "a\nb\tc invoice",
@@ -102,13 +103,18 @@ def test_the_cache_changes_no_number(release):
         np.testing.assert_array_equal(warm.probabilities(text), cold)
 
 
-def test_the_cache_is_bounded(release, monkeypatch):
-    monkeypatch.setattr(classify, "_CACHE_WORDS", 5)
+def test_the_cache_is_bounded_and_a_full_one_changes_no_answer(release, monkeypatch):
+    monkeypatch.setattr(classify, "_CACHE_TOKENS", 5)
     scorer = load(release)
     for number in range(50):
         scorer(f"word{number} " + "x" * 100)
-    assert len(scorer._char_cache) <= 5
-    assert all(len(word) <= 40 for word in scorer._char_cache)
+    assert len(scorer._cache) <= 5
+    assert all(len(word) <= 40 for word in scorer._cache)
+    monkeypatch.setattr(classify, "_CACHE_TOKENS", 1000)
+    roomy = load(release)
+    for text in (SURE, UNSURE, OUTSIDE, "my my my password"):
+        proba = roomy.probabilities(text)
+        np.testing.assert_allclose(scorer.probabilities(text), proba, atol=TOLERANCE)
 
 
 def test_many_gives_what_one_by_one_gives_in_order(scorer):
