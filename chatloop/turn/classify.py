@@ -32,6 +32,7 @@ TOLERANCE = 1e-5
 
 _CACHE_TOKENS = 20_000
 _CACHED_TOKEN_CHARS = 40
+_NO_ROW = -1
 _MANY = 64
 """Repeated occurrences in one text up to which rounding stays far below TOLERANCE."""
 
@@ -53,14 +54,14 @@ class _Token(NamedTuple):
     """What is the same in every message: the token's words, the ids of their single-word features
     and of its character n-grams (int32 as bytes), and the sum of squared idf of the latter.
 
-    `row` of the weights holds what the n-grams add to the logits, before scaling; None = no room.
+    `row` of the weights holds what the n-grams add to the logits, before scaling; or `_NO_ROW`.
     """
 
     words: tuple[str, ...]
     single: list[int]
     grams: bytes
     squares: float
-    row: int | None
+    row: int
 
 
 class Scorer:
@@ -147,7 +148,7 @@ class Scorer:
         return ids, [v / norm for v in values]
 
     def _weigh_tokens(
-        self, grams: bytearray, rows: tuple[int | None, ...], squares: float
+        self, grams: bytearray, rows: tuple[int, ...], squares: float
     ) -> tuple[list[int], list[float]]:
         """The same for the n-grams of all tokens, from the row of each token.
 
@@ -160,7 +161,7 @@ class Scorer:
         ids.sort()
         later = ids[1:]
         again = later[later == ids[:-1]].tolist()
-        if None in rows or len(again) > _MANY:
+        if _NO_ROW in rows or len(again) > _MANY:
             return self._weigh(ids.tolist())
         extra: dict[int, int] = {}
         for gram in again:
@@ -190,9 +191,9 @@ class Scorer:
         single = [i for word in words if (i := get(word)) is not None]
         values = np.array([self._idf[i] for i in ids])
         grams = np.array(ids, np.int32)
-        row = next(self._free_rows, None) if len(token) <= _CACHED_TOKEN_CHARS else None
+        row = next(self._free_rows, _NO_ROW) if len(token) <= _CACHED_TOKEN_CHARS else _NO_ROW
         made = _Token(words, single, grams.tobytes(), float(values @ values), row)
-        if row is not None:
+        if row != _NO_ROW:
             self._weights[row] = values @ self._weights.take(grams, axis=0)
             self._cache[token] = made
         return made
