@@ -5,7 +5,7 @@ and a tiny bot (4 intents and out-of-scope) that is trained for real in a fracti
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -59,6 +59,13 @@ class ListSink:
         future: Future[bool] = Future()
         if self.on_file is not None:
             future.set_result(self.on_file)
+        return future
+
+    def append_all(self, lines: Sequence[bytes]) -> Future[int]:
+        self.lines += lines
+        future: Future[int] = Future()
+        if self.on_file is not None:
+            future.set_result(len(lines) if self.on_file else 0)
         return future
 
     @property

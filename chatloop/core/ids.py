@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+import random
 import re
 import secrets
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from chatloop.core.errors import SettingsError
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}[A-Z2-7]{16}")
 _MIN_SECRET_BYTES = 16
 
@@ -69,7 +71,9 @@ class TurnIds:
     def new(self, now: float | None = None) -> str:
         """Return a new id, greater than every earlier one, also when the clock steps back."""
         milliseconds = int((time.time() if now is None else now) * 1000)
-        value = (milliseconds << 80) | secrets.randbits(80)
+        # Only has to differ: what cannot be guessed is the HMAC, and the system's own random
+        # numbers cost a system call each. `random` is seeded from them, anew after a fork.
+        value = (milliseconds << 80) | random.getrandbits(80)
         self._last = value if value > self._last else self._last + 1
         ulid = _base32(self._last)
         return ulid + self._mac(ulid)
@@ -81,12 +85,12 @@ class TurnIds:
         return hmac.compare_digest(self._mac(turn_id[:26]), turn_id[26:])
 
     def _mac(self, ulid: str) -> str:
-        digest = hmac.new(self._key, ulid.encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self._key, ulid.encode(), "sha256")
         return base64.b32encode(digest[:10]).decode()
 
 
 def _base32(value: int) -> str:
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def turn_time(turn_id: str) -> float:
@@ -107,8 +111,8 @@ class Pseudonyms:
         """Return the pseudonym of `identity`; `kind` keeps user and session apart."""
         if not identity:
             return None
-        digest = hmac.new(self._key, f"{kind}:{identity}".encode("utf-8", "replace"), "sha256")
-        return base64.b32encode(digest.digest()[:10]).decode().lower()
+        digest = hmac.digest(self._key, f"{kind}:{identity}".encode("utf-8", "replace"), "sha256")
+        return base64.b32encode(digest[:10]).decode().lower()
 
 
 def bucket(*parts: str) -> float:

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +27,7 @@ QUEUE_LINES = 10_000
 
 LOCK_NAME = ".lock"
 
-_Entry = tuple[bytes, "Future[bool]"]
+_Entry = tuple[Sequence[bytes], "Future[int]"]
 
 
 class JsonlWriter:
@@ -60,6 +60,7 @@ class JsonlWriter:
         self._sync_at = 0.0
         self._closing = False
         self._queue: deque[_Entry] = deque()
+        self._waiting = 0
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="jsonl-writer", daemon=True)
         self._thread.start()
@@ -86,15 +87,27 @@ class JsonlWriter:
         """
         future: Future[bool] = Future()
         future.set_running_or_notify_cancel()  # a client that leaves cannot cancel its record
+        self.append_all([line]).add_done_callback(lambda done: future.set_result(done.result() > 0))
+        return future
+
+    def append_all(self, lines: Sequence[bytes]) -> Future[int]:
+        """Queue lines together; the result is how many, from the first on, are on file.
+
+        All are dropped when there is no room for all, or one holds a newline.
+        """
+        future: Future[int] = Future()
+        future.set_running_or_notify_cancel()
+        whole = not any(b"\n" in line for line in lines)
         with self._wake:
-            accepted = not self._closing and len(self._queue) < QUEUE_LINES and b"\n" not in line
+            accepted = whole and not self._closing and self._waiting + len(lines) <= QUEUE_LINES
             if accepted:
-                self._queue.append((line, future))
+                self._queue.append((lines, future))
+                self._waiting += len(lines)
                 self._wake.notify()
             else:
-                self.dropped += 1
+                self.dropped += len(lines)
         if not accepted:
-            future.set_result(False)
+            future.set_result(0)
         return future
 
     def close(self) -> None:
@@ -123,25 +136,28 @@ class JsonlWriter:
                 self._wake.wait(wait_s)
             batch = list(self._queue)
             self._queue.clear()
+            self._waiting = 0
             return batch
 
     def _write(self, batch: list[_Entry]) -> None:
         done = 0
+        lines = [line for group, _ in batch for line in group]
         clean = not self._file.dirty
         self._write_ok = True
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with exclusive(self._path.parent / LOCK_NAME):
-                done = self._append([line for line, _ in batch])
+                done = self._append(lines)
         except OSError as error:
             self._fail(error)
         if clean:
             self._sync_at = time.monotonic() + self._sync_interval_s
         with self._wake:
             self.written += done
-            self.dropped += len(batch) - done
-        for place, (_, future) in enumerate(batch):
-            future.set_result(place < done)
+            self.dropped += len(lines) - done
+        for group, future in batch:
+            future.set_result(min(done, len(group)))
+            done -= min(done, len(group))
 
     def _append(self, lines: list[bytes]) -> int:
         """Write all lines, over as many files as the size limit asks for; returns how many."""

@@ -72,6 +72,7 @@ class Turn:
     anomalies: AnomalyRules
     recorder: Recorder
     promise: str = ""
+    judged: dict[str, Verdict] = field(default_factory=dict, compare=False)
 
     async def take(self, incoming: Incoming) -> Outcome:
         """Answer a message whole."""
@@ -140,9 +141,18 @@ class Turn:
         return replace(message, text=verdict.text, history=history), verdict
 
     def _kept(self, answer: Answer) -> Verdict:
-        """What may be kept of an answer. A refusal is our own words: no guard can fail on them."""
-        refused = answer.answered_by is AnsweredBy.REFUSAL
-        return Verdict(answer.text) if refused else self.guard(answer.text)
+        """What may be kept of an answer. A refusal is our own words: no guard can fail on them.
+
+        Approved answers are texts of the release: each is judged once.
+        """
+        if answer.answered_by is AnsweredBy.REFUSAL:
+            return Verdict(answer.text)
+        if answer.answered_by is not AnsweredBy.APPROVED:
+            return self.guard(answer.text)
+        verdict = self.judged.get(answer.text)
+        if verdict is None:
+            verdict = self.judged[answer.text] = self.guard(answer.text)
+        return verdict
 
     def _plan(self, message: Message, intent: Intent, verdict: Verdict, *, depends: bool) -> Plan:
         models, content = self.ladder.models, self.ladder.content

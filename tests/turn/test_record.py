@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from concurrent.futures import Future
 
 import pytest
 
@@ -53,6 +55,35 @@ async def test_a_log_that_does_not_answer_holds_nobody_up(monkeypatch, caplog):
         assert await Recorder(sink).write_through(record(prompt="secret words")) is False
     assert len(sink.lines) == 1
     assert "secret words" not in caplog.text
+
+
+async def test_records_of_one_round_are_handed_over_together_each_with_its_own_word():
+    class OneFits(ListSink):
+        def append_all(self, lines):
+            calls.append(len(lines))
+            super().append_all(lines)
+            future: Future[int] = Future()
+            future.set_result(1)
+            return future
+
+    calls: list[int] = []
+    sink = OneFits()
+    recorder = Recorder(sink)
+    words = await asyncio.gather(*(recorder.write_through(record(user=f"u{n}")) for n in range(3)))
+    assert words == [True, False, False]
+    assert calls == [3]
+    assert [line["user"] for line in sink.records] == ["u0", "u1", "u2"]
+
+
+async def test_a_client_that_leaves_before_the_hand_over_leaves_its_record():
+    sink = ListSink()
+    recorder = Recorder(sink)
+    stays = asyncio.create_task(recorder.write_through(record()))
+    leaves = asyncio.create_task(recorder.write_through(record()))
+    asyncio.get_running_loop().call_soon(leaves.cancel)
+    assert await stays is True
+    assert leaves.cancelled()
+    assert len(sink.lines) == 2
 
 
 def test_write_returns_at_once():

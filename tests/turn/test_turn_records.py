@@ -11,6 +11,7 @@ import pytest
 
 from chatloop.core.release import Release
 from chatloop.core.types import Exchange, Incoming
+from chatloop.turn.guard.pii import redact
 from chatloop.turn.turn import GUARD_FAILED
 from tests.fakes import MESSAGES, NO_ANSWER, OUTSIDE, SURE, UNKNOWN, UNSURE, ListSink, tiny_turn
 from tests.scripted import Reply, ScriptedModel
@@ -110,6 +111,20 @@ async def test_a_guard_that_always_fails_still_gives_the_fixed_reply(release: Re
     assert outcome.text in MESSAGES.values()
 
 
+async def test_an_approved_answer_is_judged_once_and_every_message_each_time(release: Release):
+    seen: list[str] = []
+
+    def counting(text: str):
+        seen.append(text)
+        return redact(text)
+
+    sink = ListSink()
+    turn = tiny_turn(release, sink=sink, guard=counting)
+    answers = {(await turn.take(incoming(SURE))).text for _ in range(3)}
+    assert [seen.count(SURE), *(seen.count(text) for text in answers)] == [3, 1]
+    assert [line["answer"] for line in sink.records] == [*answers] * 3
+
+
 async def test_a_guard_that_fails_does_not_blame_the_person(release: Release):
     def picky(text: str):
         if text == SURE:
@@ -163,9 +178,9 @@ async def test_a_client_that_leaves_at_the_last_word_leaves_exactly_one_record(r
     arrived = asyncio.Event()
 
     class Slow(ListSink):
-        def append(self, line: bytes):
+        def append_all(self, lines):
             arrived.set()
-            return super().append(line)
+            return super().append_all(lines)
 
     sink = Slow(on_file=None)
     task = asyncio.create_task(tiny_turn(release, sink=sink).take(incoming()))

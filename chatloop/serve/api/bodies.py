@@ -59,7 +59,7 @@ def parse(data: bytes, content_type: str) -> dict[str, Any]:
     if "x-www-form-urlencoded" in content_type and not text.lstrip().startswith("{"):
         return _form(text)
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _JSON.decode(text)
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise Problem("bad-request", f"the body is not valid JSON{where}") from error
@@ -70,6 +70,9 @@ def parse(data: bytes, content_type: str) -> dict[str, Any]:
 
 def _no_constant(_: str) -> None:
     raise ValueError("NaN and Infinity are not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _form(text: str) -> dict[str, Any]:

@@ -7,18 +7,18 @@ the UI from elsewhere and never through a proxy.
 from __future__ import annotations
 
 import ipaddress
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatloop.serve import visitor
 
+_ID_HEADER, _VERSION_HEADER = b"x-request-id", b"x-chatloop-model-version"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -37,14 +37,18 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or secrets.token_hex(8)
+        request_id = _given_id(scope) or f"{random.getrandbits(64):016x}"
         scope["chatloop.request_id"] = request_id
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers.setdefault("X-Chatloop-Model-Version", self._version() or "none")
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (_ID_HEADER, request_id.encode()),
+                ]
+                if all(name != _VERSION_HEADER for name, _ in message["headers"]):
+                    version = self._version() or "none"
+                    message["headers"].append((_VERSION_HEADER, version.encode()))
                 self._count(int(message["status"]))
             await send(message)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -53,14 +52,14 @@ def _prediction(turn: Turn, text: str, *, explained: bool) -> dict[str, Any]:
         "intent": intent.label,
         "confidence": intent.confidence,
         "in_scope": intent.in_scope,
-        "top": [asdict(score) for score in intent.top],
+        "top": intent.top,
     }
     if explained:
         labels = [score.intent for score in intent.top]
         if not intent.in_scope and labels:
             labels.insert(0, OOS)
         reasons = explain(turn.classify, guarded, labels)
-        found["explanation"] = [asdict(reason) for reason in reasons]
+        found["explanation"] = reasons
     return found
 
 
