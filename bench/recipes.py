@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bench.data import Data
-from bench.recipe import figures, first_of_each, plain_cpu_s
+from bench.recipe import figures, first_of_each, plain_cpu_s, with_typos
 from chatloop.loop.data.rows import Part, Row
 from chatloop.loop.train.fit import FittedModel, fit
 from chatloop.loop.train.recipe import DEFAULT, THOROUGH, Recipe
@@ -33,6 +34,16 @@ def rows(data: Data, seeds: int) -> Iterator[tuple[str, str]]:
     for scale in SCALES:
         many = _fit((learnt[0] * scale, learnt[1] * scale), DEFAULT, 0)
         yield f"training at {scale} x the rows, CPU s", f"{many.cpu_seconds:.1f}"
+    large = _with_misspelt(learnt, SCALES[-1])
+    plain = _fit(large, replace(DEFAULT, drop_rate=0.0, typo_rate=0.0), 0)
+    yield f"{len(large[0])} rows, no augmentation, CPU s", f"{plain.cpu_seconds:.1f}"
+
+
+def _with_misspelt(pair: Pair, times: int) -> Pair:
+    """Return the rows and `times - 1` copies of them with a typo each: words that are new."""
+    texts, labels = pair
+    copies = (text for seed in range(1, times) for text in with_typos(texts, seed))
+    return [*texts, *copies], labels * times
 
 
 def _of_recipe(recipe: Recipe, learnt: Pair, judged: Pair, seeds: int) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +144,9 @@ def _train(rows: _Rows, recipe: Recipe, rng: np.random.Generator) -> tuple[Vocab
     known = vocabulary.cut(rows.tokens.table)
 
     def passes() -> Iterator[Csr]:
+        if not recipe.drop_rate and not recipe.typo_rate:
+            yield from repeat(vocabulary.transform(rows.tokens, known), recipe.visits)
+            return
         for _ in range(recipe.visits):
             copy = altered(rows.tokens, rng, drop_rate=recipe.drop_rate, typo_rate=recipe.typo_rate)
             yield vocabulary.transform(copy, known)
