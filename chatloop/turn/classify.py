@@ -72,26 +72,26 @@ class Scorer:
         self._word = Block(spec["word"]["vocabulary"], *spec["word"]["ngram_range"])
         self._char = Block(spec["char"]["vocabulary"], *spec["char"]["ngram_range"])
         self._idf: list[float] = arrays["idf"].astype(np.float64).tolist()
-        self._bias: Floats = arrays["bias"].astype(np.float32)
         self._oos = self.labels.index(OOS) if OOS in self.labels else None
         self._n_intents = len(self.labels) - (self._oos is not None)
-        self._refuse_misfit(arrays["weights"])
+        self._refuse_misfit(arrays["weights"], arrays["bias"])
         self._bias_row = len(self._idf)
         first = self._bias_row + 1
         # One matrix for features, bias and cached tokens: a message is one product with its rows.
         self._weights: Floats = np.empty((first + _CACHE_TOKENS, len(self.labels)), np.float32)
         self._weights[: self._bias_row] = arrays["weights"]
-        self._weights[self._bias_row] = self._bias
+        self._bias: Floats = self._weights[self._bias_row]
+        self._bias[:] = arrays["bias"]
         self._free_rows = iter(range(first, first + _CACHE_TOKENS))
         self._cache: dict[str, _Token] = {}
 
-    def _refuse_misfit(self, weights: NDArray[Any]) -> None:
+    def _refuse_misfit(self, weights: NDArray[Any], bias: NDArray[Any]) -> None:
         rows = len(self._word.vocabulary) + len(self._char.vocabulary)
         shapes_fit = weights.shape == (rows, len(self.labels)) and len(self._idf) == rows
-        labels_fit = self._bias.shape == (len(self.labels),) and not set(self.labels) <= {OOS}
+        labels_fit = bias.shape == (len(self.labels),) and not set(self.labels) <= {OOS}
         if not shapes_fit or not labels_fit:
             raise ReleaseError("the scorer's parts do not fit each other; train again")
-        if not (np.isfinite(weights).all() and np.isfinite(self._bias).all()):
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ReleaseError("the scorer holds numbers that are not finite; train again")
 
     def probabilities(self, text: str) -> Floats | None:
