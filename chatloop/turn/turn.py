@@ -138,6 +138,8 @@ class Turn:
             verdict, history = Verdict("", blocked=True), ()
             draft.fields["flags"] = (GUARD_FAILED,)
         draft.guarded(verdict)
+        if verdict.text == message.text and not history:
+            return message, verdict
         return replace(message, text=verdict.text, history=history), verdict
 
     def _kept(self, answer: Answer) -> Verdict:

@@ -60,7 +60,8 @@ def create_app(settings: Settings, *, with_ui: bool = True) -> FastAPI:
     )
     add_problem_handlers(app)
     for group in ROUTERS:
-        app.include_router(group.router)
+        # Not include_router: an included router is matched twice at each request, a route once.
+        app.router.routes += group.router.routes
     app.state.door = UiDoor(partial(_build_ui, settings)) if with_ui else None
     app.mount("/ui", app.state.door or HTMLResponse(ELSEWHERE_PAGE, 404))
     pages.mount_docs(app)
