@@ -138,7 +138,7 @@ class Turn:
             verdict, history = Verdict("", blocked=True), ()
             draft.fields["flags"] = (GUARD_FAILED,)
         draft.guarded(verdict)
-        if verdict.text == message.text and not history:
+        if verdict.text == message.text and not message.history:
             return message, verdict
         return replace(message, text=verdict.text, history=history), verdict
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -27,10 +27,12 @@ from chatloop.loop.feedback.hint_rung import (
     moved,
 )
 from chatloop.loop.feedback.llm_votes import LlmState, LlmVote, count_llm_vote
-from chatloop.loop.store import Store
 from chatloop.turn.answer.choose import group_of
 from chatloop.turn.answer.content import Content, load_content
 from chatloop.turn.answer.hints import HintLadder
+
+if TYPE_CHECKING:
+    from chatloop.loop.store import Store
 
 _LLM = "llm/"
 _KEPT_RELEASES = 4
