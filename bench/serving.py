@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx
 
-SECONDS = 3.0
+SECONDS = 2.0
 CONNECTIONS = 16
-ROUNDS = 3
+ROUNDS = 5
 NOOP = """
 from fastapi import FastAPI
 app = FastAPI()
