@@ -32,7 +32,6 @@ from chatloop.serve.learned import LearnedState
 from chatloop.serve.llms import make_models
 from chatloop.serve.tickets.deliveries import Deliveries, Door
 from chatloop.serve.tickets.desk import Desk
-from chatloop.serve.tickets.webhook import Webhook
 from chatloop.turn.anomaly import AnomalyRules
 from chatloop.turn.answer.base import LanguageModel
 from chatloop.turn.answer.choose import LearnedChooser
@@ -50,7 +49,7 @@ from chatloop.turn.record import Recorder
 from chatloop.turn.route import Policy
 from chatloop.turn.turn import Turn
 
-if TYPE_CHECKING:  # SQLAlchemy is loaded by the functions that need it
+if TYPE_CHECKING:  # SQLAlchemy and httpx are loaded by the functions that need them
     from chatloop.loop.store import Store
 
 log = logging.getLogger(__name__)
@@ -142,6 +141,8 @@ def make_desk(settings: Settings, store: Store, door: Door) -> Desk:
     """Return where hand-overs become tickets, and where these are sent."""
     if settings.webhook_url is None or settings.webhook_secret is None:
         return Desk(store.tickets, door)
+    from chatloop.serve.tickets.webhook import Webhook
+
     webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
     return Desk(store.tickets, door, Deliveries(store.tickets, webhook, door))
 

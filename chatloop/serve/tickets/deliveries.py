@@ -13,10 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chatloop.loop.store.tickets import Tickets
-from chatloop.serve.tickets.webhook import Webhook
+if TYPE_CHECKING:
+    from chatloop.loop.store.tickets import Tickets
+    from chatloop.serve.tickets.webhook import Webhook
 
 log = logging.getLogger(__name__)
 DELAYS_S = (1.0, 5.0, 30.0, 300.0, 3600.0, 4 * 3600.0, 18 * 3600.0)

@@ -10,14 +10,16 @@ import asyncio
 import logging
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatloop.core.ids import ticket_id
 from chatloop.core.types import Exchange
 from chatloop.loop.store import Ticket
-from chatloop.loop.store.tickets import Tickets
 from chatloop.serve.tickets.deliveries import Deliveries, Door
 from chatloop.turn.turn import Outcome
+
+if TYPE_CHECKING:
+    from chatloop.loop.store.tickets import Tickets
 
 log = logging.getLogger(__name__)
 STORE_LIMIT_S = 1.0
