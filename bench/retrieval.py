@@ -79,15 +79,19 @@ def _quality(
         for q in labelled
     ]
     answerable = [a for a, q in zip(asked, labelled, strict=True) if q["answerable"]]
-    others = [a for a, q in zip(asked, labelled, strict=True) if not q["answerable"]]
+    refused = [
+        (not a.found.supported, q["near"])
+        for a, q in zip(asked, labelled, strict=True)
+        if not q["answerable"]
+    ]
     ranks = [a.rank for a in answerable]
     for k in (1, 3):
         yield f"help pages, {part}: hit@{k}, %", _share([r is not None and r <= k for r in ranks])
     yield f"help pages, {part}: MRR", f"{statistics.fmean(1 / r if r else 0.0 for r in ranks):.3f}"
-    yield (
-        f"help pages, {part}: unanswerable refused, %",
-        _share([not a.found.supported for a in others]),
-    )
+    for name, near in (("near misses", True), ("other subjects", False)):
+        value = _share([hit for hit, is_near in refused if is_near is near])
+        yield f"help pages, {part}: refused, {name}, %", value
+    yield f"help pages, {part}: unanswerable refused, %", _share([hit for hit, _ in refused])
     yield (
         f"help pages, {part}: falsely refused, %",
         _share([not a.found.supported for a in answerable]),

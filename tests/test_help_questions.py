@@ -17,7 +17,8 @@ NEAR_COPY = 0.6  # shared words of all words; two different questions here share
 
 def test_every_line_has_exactly_the_known_fields() -> None:
     for case in CASES:
-        assert set(case) == {"id", "question", "answerable", "pages", "part"}, case
+        more = set() if case["answerable"] else {"near"}  # sounds as if a page answered it
+        assert set(case) == {"id", "question", "answerable", "pages", "part"} | more, case
         assert case["part"] in {"dev", "test"}, case
         assert isinstance(case["answerable"], bool), case
 
