@@ -6,7 +6,9 @@ silence, an answer of /api/version proves nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 from contextlib import suppress
 
 import msgspec
@@ -33,6 +35,10 @@ FAULTS = {
     Choosing.MODEL_MISSING: BackendFault.MODEL_MISSING,
 }
 
+LISTED_FOR_S = 1.0
+"""How long a model that was listed as loaded counts as loaded: asking before each of many calls
+would cost a round trip each, and each call puts off the unloading by minutes."""
+
 
 class _Shown(msgspec.Struct):
     capabilities: list[str] | None = None
@@ -53,6 +59,7 @@ class Watch:
         self._load_wanted = False
         self._thinking: dict[str, bool] = {}
         self._windows: dict[str, int] = {}
+        self._listed_at = -math.inf  # loop time at which the server last listed it as loaded
         self._rounds = Rounds(self._look, self._next_work, self._pause_s)
         self.wake = self._rounds.wake
 
@@ -104,8 +111,13 @@ class Watch:
         return model
 
     async def _is_listed(self, model: Model) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now - self._listed_at < LISTED_FOR_S and self.loaded:
+            return True
         running = self._noted(parse_models(await self._get("/api/ps")))
-        return canonical(model.name) in {canonical(m.name) for m in running}
+        listed = canonical(model.name) in {canonical(m.name) for m in running}
+        self._listed_at = now if listed else -math.inf
+        return listed
 
     def _noted(self, running: tuple[Model, ...]) -> tuple[Model, ...]:
         self._windows = {canonical(m.name): m.context_length for m in running}
