@@ -61,6 +61,11 @@ class Content:
     messages: Mapping[str, str]
     prompt: str
     hints: HintLadder = field(default_factory=HintLadder)
+    titles: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note the title of each page: every approved answer names one."""
+        object.__setattr__(self, "titles", {p.page: p.title for p in self.passages})
 
     def has_answer(self, intent: str | None) -> bool:
         """Whether there are approved words for `intent`."""

@@ -47,8 +47,8 @@ def approved(content: Content, label: str | None, fault: BackendFault | None = N
 
 def _page_of(content: Content, intent: str) -> tuple[Source, ...]:
     page = content.approved[intent].page
-    passage = next((p for p in content.passages if p.page == page), None)
-    return (Source(passage.page, passage.title, "", "", 0.0),) if passage else ()
+    title = content.titles.get(page) if page else None
+    return (Source(page, title, "", "", 0.0),) if page and title else ()
 
 
 def hand_over(content: Content, intent: Intent, reason: Reason, label: str | None) -> Answer:

@@ -19,7 +19,7 @@ import httpx
 
 from chatloop.core.errors import BackendError, BackendFault
 from chatloop.core.types import Usage
-from chatloop.turn.answer.base import Piece, Prompt
+from chatloop.turn.answer.base import STATES, LlmStatus, Piece, Prompt
 from chatloop.turn.answer.llm.breaker import Breaker, OpenedOn, Outcome
 from chatloop.turn.answer.llm.limits import LlmLimits, ModelSpec
 from chatloop.turn.answer.llm.llm_http import LlmHttp, chunks
@@ -45,17 +45,21 @@ WORDS = {
 }
 
 
+Trouble = tuple[BackendFault, str, str]
+"""What is the matter: the fault, a detail for people, and what to type next (or nothing)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """One kind of server's side of a call.
 
-    `check` raises BackendError when the model cannot be asked now; `body` does so for reasons
-    that take a look at the server. `read` gives what a line says, None for a line that says
-    nothing. `learn` hears of every failure.
+    `trouble` says why the model cannot be asked now and what to type next, None = ask it; `body`
+    raises BackendError for reasons that take a look at the server. `read` gives what a line
+    says, None for a line that says nothing. `learn` hears of every failure.
     """
 
     path: str
-    check: Callable[[], None]
+    trouble: Callable[[], Trouble | None]
     body: Callable[[Prompt], Awaitable[dict[str, Any]]]
     read: Callable[[bytes], Said | None]
     learn: Callable[[BackendError], None]
@@ -132,9 +136,9 @@ class Calls:
         Raises BackendError before or between pieces; between pieces its fault is INTERRUPTED.
         Closing the generator closes the socket, which stops the model.
         """
-        self._wire.check()
+        self._check()
         async with self.slots.take():
-            self._wire.check()  # things may have changed while it waited
+            self._check()  # things may have changed while it waited
             call = _Call(self._spec.limits)
             try:
                 async with aclosing(self._answer(prompt, call)) as pieces:
@@ -142,6 +146,30 @@ class Calls:
                         yield piece
             except BackendError as error:
                 raise self._failed(error, call) from error
+
+    def status(self, trouble: Trouble | None, **known: Any) -> LlmStatus:
+        """Return everything known about the model; `known`: what only its own kind can tell."""
+        fault, detail, hint = trouble or (None, "", "")
+        return LlmStatus(
+            state=STATES[fault],
+            detail=detail,
+            hint=hint,
+            address=self._http.address,
+            breaker=self.breaker.state,
+            in_flight=self.slots.in_flight,
+            waiting=self.slots.waiting,
+            **known,
+        )
+
+    async def aclose(self) -> None:
+        """Close every socket; calls that wait for a place are sent away."""
+        self.slots.abandon()
+        await self._http.aclose()
+
+    def _check(self) -> None:
+        if found := self._wire.trouble():
+            fault, detail, hint = found
+            raise BackendError(fault, f"{detail}; {hint}" if hint else detail)
 
     async def _answer(self, prompt: Prompt, call: _Call) -> AsyncGenerator[Piece, None]:
         body = await self._wire.body(prompt)

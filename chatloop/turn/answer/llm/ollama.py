@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.base import STATES, LlmStatus, Piece, Prompt
-from chatloop.turn.answer.llm.calls import Calls, Wire
+from chatloop.turn.answer.base import LlmStatus, Piece, Prompt
+from chatloop.turn.answer.llm.calls import Calls, Trouble, Wire
 from chatloop.turn.answer.llm.limits import ModelSpec
 from chatloop.turn.answer.llm.llm_http import LlmHttp
 from chatloop.turn.answer.llm.ollama_wire import read_line, refusal
@@ -32,7 +32,7 @@ class Ollama:
     def __init__(self, spec: ModelSpec, clock: Callable[[], float] = time.monotonic) -> None:
         self._spec = spec
         self._http = LlmHttp(spec.address, spec.limits, refusal=refusal)
-        wire = Wire("/api/chat", self._check, self._body, read_line, self._learn)
+        wire = Wire("/api/chat", self._asked, self._body, read_line, self._learn)
         self._calls = Calls(self._http, spec, wire, clock)
         self._watch = Watch(self._http, self._calls.breaker, spec)
 
@@ -43,8 +43,7 @@ class Ollama:
     async def aclose(self) -> None:
         """Stop watching and close every socket; calls that wait for a place are sent away."""
         await self._watch.aclose()
-        self._calls.slots.abandon()
-        await self._http.aclose()
+        await self._calls.aclose()
 
     @property
     def name(self) -> str:
@@ -70,30 +69,20 @@ class Ollama:
 
         Needs no I/O: it answers from the last look.
         """
-        if (found := self._trouble()) is None:
-            return None
-        if found[0] is BackendFault.LOADING:
-            self._watch.want_load()
-        return found[0]
+        found = self._asked()
+        return found[0] if found else None
 
     def status(self) -> LlmStatus:
         """Everything known about it, for people."""
-        fault, detail, hint = self._trouble() or (None, "", "")
         choice, model = self._watch.choice, self._watch.model
-        return LlmStatus(
-            state=STATES[fault],
+        return self._calls.status(
+            self._trouble(),
             name=self.name,
             model=model.name if model else None,
-            address=self._http.address,
             loaded=self._watch.loaded,
-            detail=detail,
-            hint=hint,
             provider="ollama",
             remote=self.remote,
             installed=choice.installed if choice else (),
-            breaker=self._calls.breaker.state,
-            in_flight=self._calls.slots.in_flight,
-            waiting=self._calls.slots.waiting,
         )
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
@@ -104,13 +93,14 @@ class Ollama:
         """
         return self._calls.stream(prompt)
 
-    def _check(self) -> None:
-        self.fault()
-        if found := self._trouble():
-            fault, detail, hint = found
-            raise BackendError(fault, f"{detail}; {hint}" if hint else detail)
+    def _asked(self) -> Trouble | None:
+        """What is the matter, as somebody who wants an answer finds it: then the load begins."""
+        found = self._trouble()
+        if found and found[0] is BackendFault.LOADING:
+            self._watch.want_load()
+        return found
 
-    def _trouble(self) -> tuple[BackendFault, str, str] | None:
+    def _trouble(self) -> Trouble | None:
         """What is the matter and what to type next; None when it can be asked."""
         choice = self._watch.choice
         if choice is None:

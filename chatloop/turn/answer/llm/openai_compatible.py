@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from chatloop.core.errors import BackendError, BackendFault
-from chatloop.turn.answer.base import STATES, LlmStatus, Piece, Prompt
-from chatloop.turn.answer.llm.calls import Calls, Wire
+from chatloop.turn.answer.base import LlmStatus, Piece, Prompt
+from chatloop.turn.answer.llm.calls import Calls, Trouble, Wire
 from chatloop.turn.answer.llm.limits import ModelSpec
 from chatloop.turn.answer.llm.llm_http import LlmHttp
 from chatloop.turn.answer.llm.openai_watch import CHAT, OpenAiWatch
@@ -28,7 +28,7 @@ class OpenAiCompatible:
     def __init__(self, spec: ModelSpec, clock: Callable[[], float] = time.monotonic) -> None:
         self._spec = spec
         self._http = LlmHttp(spec.address, spec.limits, refusal=refusal, key=spec.key)
-        wire = Wire(CHAT, self._check, self._body, read_line, self._learn)
+        wire = Wire(CHAT, self._trouble, self._body, read_line, self._learn)
         self._calls = Calls(self._http, spec, wire, clock)
         self._watch = OpenAiWatch(self._http, self._calls, spec)
 
@@ -43,8 +43,7 @@ class OpenAiCompatible:
     async def aclose(self) -> None:
         """Stop watching and close every socket; calls that wait for a place are sent away."""
         await self._watch.aclose()
-        self._calls.slots.abandon()
-        await self._http.aclose()
+        await self._calls.aclose()
 
     @property
     def name(self) -> str:
@@ -72,20 +71,14 @@ class OpenAiCompatible:
 
     def status(self) -> LlmStatus:
         """Everything known about it, for people."""
-        fault, detail, hint = self._trouble() or (None, "", "")
-        return LlmStatus(
-            state=STATES[fault],
+        trouble = self._trouble()
+        return self._calls.status(
+            trouble,
             name=self.name,
             model=self._spec.model,
-            address=self._http.address,
-            loaded=fault is None,
-            detail=detail,
-            hint=hint,
+            loaded=trouble is None,
             provider="openai",
             remote=self.remote,
-            breaker=self._calls.breaker.state,
-            in_flight=self._calls.slots.in_flight,
-            waiting=self._calls.slots.waiting,
         )
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
@@ -96,12 +89,7 @@ class OpenAiCompatible:
         """
         return self._calls.stream(prompt)
 
-    def _check(self) -> None:
-        if found := self._trouble():
-            fault, detail, hint = found
-            raise BackendError(fault, f"{detail}; {hint}" if hint else detail)
-
-    def _trouble(self) -> tuple[BackendFault, str, str] | None:
+    def _trouble(self) -> Trouble | None:
         """What is the matter and what to type next; None when it can be asked."""
         variable = self._spec.key_env
         if self._lacks_key:
